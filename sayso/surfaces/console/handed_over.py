@@ -19,6 +19,7 @@ from sayso.surfaces.console.inbox_view import (
     Tab,
     found_words,
     nothing_fits,
+    part_words,
 )
 from sayso.surfaces.console.render import Times, plural
 from sayso.surfaces.console.visit import Visit
@@ -42,9 +43,10 @@ async def handed_over(
     look = query.look if query.look in _LOOKS else ""
     empty = _empty(look, counts)
     here, first = _number(look, counts), query.first if query.after else 1
+    part = ""
     if query.words:
-        items, empty = await _searched(visit, query, look)
-        here = len(items)
+        items, empty, looked_at = await _searched(visit, query, look)
+        here, part = len(items), part_words(looked_at, whole=looked_at < MOST_SEARCHED)
         first = query.first
         items = items[first - 1 : first - 1 + PAGE_SIZE]
     else:
@@ -53,7 +55,7 @@ async def handed_over(
     more = len(items) == PAGE_SIZE and last < here
     return Inbox(
         query=query,
-        title=found_words(here) if query.words else _title(counts),
+        title=f"{found_words(here)}{part}" if query.words else _title(counts),
         news="What was handed over has changed.",
         hint="Longest wait first.",
         soft="" if query.words else _soft(counts),
@@ -82,8 +84,10 @@ async def _list(visit: Visit, look: str, limit: int, after: str) -> list[WorkVie
     )
 
 
-async def _searched(visit: Visit, query: InboxQuery, look: str) -> tuple[list[WorkView], Empty]:
-    """What fits of those that wait longest; and what stands there where nothing does."""
+async def _searched(
+    visit: Visit, query: InboxQuery, look: str
+) -> tuple[list[WorkView], Empty, int]:
+    """What fits of those that wait longest; what stands there where nothing does; of how many."""
     every: list[WorkView] = []
     while len(every) < MOST_SEARCHED:
         page = await _list(visit, look, MOST_WORK, every[-1].about if every else "")
@@ -95,7 +99,7 @@ async def _searched(visit: Visit, query: InboxQuery, look: str) -> tuple[list[Wo
         for view in every
         if fits(query.words, f"{await _said(visit, view)}\n{_text(view)}", _amounts(view))
     ]
-    return found, nothing_fits(query, [view.name for view in every])
+    return found, nothing_fits(query, [view.name for view in every]), len(every)
 
 
 def _text(view: WorkView) -> str:

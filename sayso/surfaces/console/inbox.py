@@ -31,6 +31,7 @@ from sayso.surfaces.console.inbox_view import (
     Tab,
     found_words,
     nothing_fits,
+    part_words,
 )
 from sayso.surfaces.console.queue import Searched, card_path, last_answer, searched, soon_of
 from sayso.surfaces.console.render import Times, plural, sums
@@ -137,7 +138,7 @@ def _as_searched(shown: Inbox, query: InboxQuery, found: Searched) -> Inbox:
     """The page of a tab as what was looked for leaves it."""
     number = len(found.items)
     many = plural(number, "card fits", "cards fit")
-    part = "" if found.whole else f", of the first {len(found.all)} that were looked at"
+    part = part_words(len(found.all), whole=found.whole)
     return replace(
         shown,
         title=f"{many if number else 'No card fits'}{part}",
@@ -374,7 +375,8 @@ async def _unknown(
             for row, view in zip(rows, items, strict=True)
             if fits(query.words, "\n".join((*row.money, row.name, row.what, row.why, view.about)))
         ]
-        title = found_words(len(rows))
+        looked_at = part_words(number, whole=number < MOST_WORK)
+        title = f"{found_words(len(rows))}{looked_at}"
         empty = nothing_fits(query, [view.name for view in items])
     rest = rows[query.first - 1 :]
     last = query.first - 1 + min(len(rest), PAGE_SIZE)

@@ -165,6 +165,14 @@ def nothing_fits(query: InboxQuery, names: Sequence[str]) -> Empty:
     )
 
 
+def part_words(looked_at: int, *, whole: bool) -> str:
+    """That a search has looked at a part of a tab, as the end of its title; empty where at all.
+
+    Names and words are sealed, so that no index can look for them: each is opened and read.
+    """
+    return "" if whole else f", of the first {looked_at:,} that were looked at"
+
+
 def found_words(number: int) -> str:
     """How many fit, as a title."""
     return plural(number, "fits", "fit") if number else "None fits"

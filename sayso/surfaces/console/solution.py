@@ -157,7 +157,7 @@ async def page_of(
         told=told,
         near=near,
         reasons=NO_REASONS,
-        practice=_is_practice(visit, view),
+        practice=is_practice(sandboxes(visit.sayso), view),
         here=card_path(view.id, came_from(visit)),
         list=came_from(visit).link,
         before=await last_answer(visit),
@@ -166,10 +166,13 @@ async def page_of(
     )
 
 
-def _is_practice(visit: Visit, view: SolutionView) -> bool:
-    """Whether no step that moves money, or else no step, reaches a provider beyond this machine."""
+def is_practice(places: frozenset[str], view: SolutionView) -> bool:
+    """Whether no step that moves money, or else no step, reaches a provider beyond this machine.
+
+    Args:
+        places: the connectors whose providers are on it.
+    """
     money = [step for step in view.steps if step.amount is not None] or view.steps
-    places = sandboxes(visit.sayso)
     return all(step.action.partition(".")[0] in places for step in money)
 
 

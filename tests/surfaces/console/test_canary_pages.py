@@ -26,6 +26,7 @@ from surfaces.console.test_passkeys import enrol, judged, manager, signed
 
 from sayso.audit.verifier.verification import Verdict
 from sayso.sdk.views.solution import SolutionView
+from sayso.surfaces.console.solution import is_practice
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("canaries:shown")
@@ -52,6 +53,18 @@ async def waiting(
 def inputs(page: httpx.Response) -> set[str]:
     """What stands on a card, but for its ids, times and what it is about."""
     return set(re.findall(r'(?:name|class|id)="([^"]+)"', page.text))
+
+
+async def test_it_says_like_any_other_that_no_real_money_moves(tmp_path: Path) -> None:
+    """On a sandbox both cards carry the label, or whoever looks for it would know the test."""
+    async with open_console(tmp_path, clock=FakeClock(), approvals=CANARIES) as console:
+        test = await waiting(console)
+        real = await console.ask(customer=MOST + 1)
+        assert is_practice(frozenset({"shop"}), test)
+        for places in (frozenset({"shop"}), frozenset({"bank"}), frozenset[str]()):
+            assert is_practice(places, test) is is_practice(places, real)
+        pages = [(await read(console, f"solution/{view.id}")).text for view in (test, real)]
+        assert not any("no real money moves by this card" in page for page in pages)
 
 
 async def test_a_note_on_it_is_taken_like_any_other(tmp_path: Path) -> None:
