@@ -46,6 +46,7 @@ from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Tenant, first_at, from_micros, rfc3339, to_micros
 from sayso.money import Money
+from sayso.sdk.resources.assignment import assignee_of
 from sayso.sdk.resources.base import Resource
 from sayso.sdk.resources.notes import notes_about
 from sayso.sdk.resources.passkeys import ToSign, to_sign_for
@@ -504,7 +505,8 @@ class CanaryResource(Resource):
         tenant = card.solution.tenant
         notes = notes_about(reader, self._container, tenant, card.solution.lead.id)
         why = needs_reason(self._reasons_from, card.solution, {})
-        view = view.model_copy(update={"notes": notes, "says_why": why})
+        has = assignee_of(reader, tenant, card.solution.lead.id)
+        view = view.model_copy(update={"notes": notes, "says_why": why, "assignee": has})
         with suppress(IntegrityError):  # as a true one, it is shown where it cannot be decided
             rule = self._container.directory.at(reader, tenant).passkey_rule
             now = to_micros(self._container.clock.now())

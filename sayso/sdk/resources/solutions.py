@@ -38,6 +38,7 @@ from sayso.errors import IntegrityError, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import call_claimed, carry_on, carry_out, claim_of, judging_anew
+from sayso.sdk.resources.assignment import assignee_of, give_card
 from sayso.sdk.resources.base import Resource, as_choice
 from sayso.sdk.resources.inbox_page import InboxCursor, InboxPage, InboxPlace
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
@@ -255,6 +256,25 @@ class SolutionResource(Resource):
             via=via,
             repeated=repeated,
         )
+
+    async def assign(
+        self, approval_id: str, person: str | None, *, token: str, via: str = "sdk"
+    ) -> SolutionView:
+        """Give it to somebody to look at, or to nobody; who may answer it stays as it was.
+
+        Raises:
+            RefusedError: `unauthenticated`, `forbidden`, `not_found`.
+        """
+        holder = await self._container.authentication.person(token, via=via)
+        await self.get(approval_id, tenant=holder.tenant)
+        await self.assign_as(approval_id, person, tenant=holder.tenant, by=holder.holder, via=via)
+        return await self.get(approval_id, tenant=holder.tenant)
+
+    async def assign_as(
+        self, approval_id: str, person: str | None, *, tenant: Tenant, by: str, via: str
+    ) -> None:
+        """Give any card, for a person whom the surface has authenticated itself."""
+        await give_card(self._container, approval_id, person, tenant=tenant, by=by, via=via)
 
     async def check_answer(self, answer: SolutionDecision) -> SolutionView:
         """The solution, if this person may answer it now; see `Approvals.check_answer`."""
@@ -536,7 +556,8 @@ class SolutionResource(Resource):
                 view = view.model_copy(update={"passkey": True})
         about, tenant = asked_about(solution.steps[0].action), approval.tenant
         notes = notes_about(reader, self._container, tenant, about)
-        return self._asked(reader, tenant, view.model_copy(update={"notes": notes}))
+        more = {"notes": notes, "assignee": assignee_of(reader, tenant, about)}
+        return self._asked(reader, tenant, view.model_copy(update=more))
 
     def _asked(self, reader: Reader, tenant: Tenant, view: SolutionView) -> SolutionView:
         """The same, with what somebody has asked the customer about it."""

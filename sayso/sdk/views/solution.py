@@ -192,6 +192,7 @@ class SolutionView(View):
             that what is quoted is theirs; None where the customer wrote.
         question: what the customer was asked meanwhile; their answer makes the card anew.
         notes: what people have noted about it, the newest 200, oldest first.
+        assignee: who was given it to look at; it changes nothing of who may answer.
         says_why: a yes to all that waits needs a reason in words.
         starts_at: when what was agreed to starts, where it waits for that; None else.
         may_take_back: the yes can still be taken back, since nothing of it has begun.
@@ -220,6 +221,7 @@ class SolutionView(View):
     agent_says: tuple[str, ...] = ()
     question: OpenQuestionView | None = None
     notes: tuple[NoteView, ...] = ()
+    assignee: str | None = None
     says_why: bool = False
     passkey: bool = False
     starts_at: str | None = None

@@ -89,6 +89,7 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/solution/{id}/smaller", page(canary.show_smaller)),
             Route("/solution/{id}/decision", page(canary.decide), methods=["POST"]),
             Route("/solution/{id}/take-back", page(answers.take_back), methods=["POST"]),
+            Route("/solution/{id}/give", page(work.give), methods=["POST"]),
             Route("/solution/{id}/note", page(work.note_down), methods=["POST"]),
             Route("/together", page(bulk.show_bulk)),
             Route("/together", page(bulk.answer_bulk), methods=["POST"]),

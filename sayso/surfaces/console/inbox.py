@@ -286,8 +286,13 @@ def _row(times: Times, query: InboxQuery, view: SolutionView) -> InboxRow:
         money=tuple(map(str, view.totals)),
         left=times.left(view.expires_at),
         until=view.expires_at,
-        since=f"asked {times.clock(view.created_at)}",
+        since=f"asked {times.clock(view.created_at)}{_has(view)}",
     )
+
+
+def _has(view: SolutionView) -> str:
+    """Who was given it, after the time."""
+    return f", {view.assignee} has it" if view.assignee else ""
 
 
 def _account(view: SolutionView) -> str:

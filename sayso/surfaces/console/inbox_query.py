@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from sayso.ids import to_micros
 from sayso.money import Money
+from sayso.sdk.resources.assignment import named_in
 from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.solution_outcome import title_of
 
@@ -30,6 +31,8 @@ ONLY = {
     "agreed": "Somebody said yes",
     "asked": "Customer was asked",
     "noted": "With a note",
+    "given": "Given to me",
+    "named": "Names me in a note",
 }
 """Which of them."""
 ORDERED = ("mine", "expiring", "role")
@@ -123,8 +126,8 @@ class InboxQuery:
         """Whether each has to be looked at to know whether it is here, and where."""
         return bool(self.words or self.why or self.only or self.order)
 
-    def fits(self, view: SolutionView) -> bool:
-        """Whether a solution is what is looked for."""
+    def fits(self, view: SolutionView, me: str) -> bool:
+        """Whether a solution is what is looked for by a person."""
         match self.only:
             case "unusual" if not view.lead.unusual:
                 return False
@@ -133,6 +136,10 @@ class InboxQuery:
             case "asked" if view.question is None:
                 return False
             case "noted" if not view.notes:
+                return False
+            case "given" if view.assignee != me:
+                return False
+            case "named" if me.casefold() not in named_in(view.notes):
                 return False
             case _:
                 pass

@@ -144,7 +144,7 @@ class Inbox:
     @property
     def key(self) -> str:
         """Differs whenever anything that is shown differs, times aside."""
-        shown = [(row.path, row.what, row.why, row.odd) for row in self.rows]
+        shown = [(row.path, row.what, row.why, row.odd, row.since) for row in self.rows]
         above = self.tabs, self.stops, self.groups, self.signs
         said = repr((self.query, self.title, self.soft, shown, *above))
         return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -93,7 +93,7 @@ async def searched(visit: Visit, query: InboxQuery, tests: Sequence[SolutionView
             break
     if query.tab == "expiring":
         found = [view for view in found if _ends_soon(visit, view)]
-    fitting = [view for view in found if query.fits(view)]
+    fitting = [view for view in found if query.fits(view, visit.person.id)]
     if query.tab in ORDERED:
         fitting.sort(key=query.place)
     return Searched(items=tuple(fitting), all=tuple(found), whole=place is None)

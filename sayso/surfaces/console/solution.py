@@ -32,6 +32,7 @@ from sayso.surfaces.console.queue import (
 )
 from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.visit import Visit, outside, sandboxes
+from sayso.surfaces.console.work import people_of
 
 _DONE = frozenset({Status.SUCCEEDED, Status.COMPENSATED})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.UNKNOWN})
@@ -162,6 +163,7 @@ async def page_of(
         list=came_from(visit).link,
         before=await last_answer(visit),
         longest=MAX_REASON_CHARS,
+        people=await people_of(visit),
         outside=await outside(visit, [step.action_id for step in view.steps]),
     )
 

@@ -98,6 +98,20 @@ async def note_down(visit: Visit) -> Response:
     return visit.see(f"solution/{approval_id}")
 
 
+async def give(visit: Visit) -> Response:
+    """Give a card to somebody to look at, or to nobody; it decides nothing."""
+    form = await read_form(visit.request)
+    approval_id = visit.request.path_params["id"]
+    await visit.sayso.solutions.assign_as(
+        approval_id,
+        form.one("person").strip() or None,
+        tenant=visit.session.token.tenant,
+        by=visit.person.id,
+        via="console",
+    )
+    return visit.see(f"solution/{approval_id}#notes")
+
+
 async def lowered(visit: Visit, about: str, form: Form) -> dict[str, Money]:
     """The lower amounts of a form, in the currencies of what is drafted.
 

@@ -551,6 +551,7 @@ SOLUTION: dict[str, Any] = {
     "agent_says": [],
     "question": None,
     "notes": [],
+    "assignee": None,
     "passkey": False,
     "starts_at": None,
     "may_take_back": False,

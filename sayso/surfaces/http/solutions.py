@@ -87,6 +87,12 @@ class NoteBody(Body):
     note: str = Field(min_length=1, max_length=MAX_NOTE_CHARS)
 
 
+class AssigneeBody(Body):
+    """Who is to look at it."""
+
+    person: Short | None = Field(default=None, description="a person's id; nobody when left out")
+
+
 class SolutionsQuery(QueryModel):
     """A page of solutions."""
 
@@ -279,6 +285,26 @@ async def ask_customer(
         credential=token.id,
     )
     return await sayso.solutions.ask_customer_as(asks, body.question)
+
+
+@router.post(
+    "/v1/solutions/{solution_id}/assignee",
+    summary="Give it to somebody to look at; it decides nothing",
+    responses=writes("given", examples.SOLUTION, 404),
+    openapi_extra=asked(give={"person": "noor"}),
+)
+async def assign_solution(
+    solution_id: str, sayso: Open, token: Decider, key: Key, _query: NoQuery, body: AssigneeBody
+) -> SolutionView:
+    """Scope: `approvals:decide`. Whoever may answer it may still, and nobody else.
+
+    Given to whoever has it already, nothing is changed.
+    """
+    await sayso.solutions.get(solution_id, tenant=token.tenant)
+    await sayso.solutions.assign_as(
+        solution_id, body.person, tenant=token.tenant, by=token.holder, via=key_mark(key)
+    )
+    return await sayso.solutions.get(solution_id, tenant=token.tenant)
 
 
 @router.post(

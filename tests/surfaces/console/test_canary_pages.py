@@ -65,6 +65,13 @@ async def test_it_says_like_any_other_that_no_real_money_moves(tmp_path: Path) -
             assert is_practice(places, test) is is_practice(places, real)
         pages = [(await read(console, f"solution/{view.id}")).text for view in (test, real)]
         assert not any("no real money moves by this card" in page for page in pages)
+        for view in (test, real):
+            by = {"tenant": console.sayso.tenant, "by": "ada", "via": "test"}
+            await console.sayso.solutions.assign_as(view.id, "noor", **by)
+            async with console.client(await console.sign_in("noor")) as browser:
+                assert view.id in (await browser.get(f"{ROOT}/?only=given")).text
+        found = console.sayso.audit.verify(deep=True)
+        assert found.verdict == "verified", found.all_findings
 
 
 async def test_a_note_on_it_is_taken_like_any_other(tmp_path: Path) -> None:

@@ -115,6 +115,36 @@ async def test_a_card_is_found_by_name_order_amount_and_words(tmp_path: Path) ->
 
 
 @pytest.mark.promise("console:queue")
+async def test_a_card_is_given_to_a_colleague_who_finds_it(tmp_path: Path) -> None:
+    """So is one whose note names them; nobody may answer by it who might not before."""
+    async with open_console(tmp_path) as console:
+        views = [await console.ask(customer=one) for one in (1, 2, 3)]
+        given, named, other = (view.id for view in views)
+        async with console.client(await console.sign_in("ada")) as browser:
+            answer = await browser.post(f"{ROOT}/solution/{given}/give", data={"person": "noor"})
+            assert answer.status_code == 303
+            stranger = await browser.post(f"{ROOT}/solution/{given}/give", data={"person": "eve"})
+            assert stranger.status_code == 404
+            note = {"note": "Please look, @Noor. (Not a@noor.example.)"}
+            await browser.post(f"{ROOT}/solution/{named}/note", data=note)
+            note = {"note": "noor@shop.example and @nora know"}
+            await browser.post(f"{ROOT}/solution/{other}/note", data=note)
+        async with console.client(await console.sign_in("noor")) as browser:
+            mine = await browser.get(f"{ROOT}/?only=given")
+            assert cards_of(mine.text) == [given]
+            assert "noor has it" in mine.text
+            assert cards_of((await browser.get(f"{ROOT}/?only=named")).text) == [named]
+            page = (await browser.get(f"{ROOT}/solution/{given}")).text
+            assert '<option value="noor" selected>' in page
+        async with console.client(await console.sign_in("maria")) as browser:
+            assert cards_of((await browser.get(f"{ROOT}/?only=given")).text) == []
+            await browser.post(f"{ROOT}/solution/{given}/give", data={"person": ""})
+        assert (await console.sayso.solutions.get(given)).assignee is None
+        found = console.sayso.audit.verify(deep=True)
+        assert found.verdict == "verified", found.all_findings
+
+
+@pytest.mark.promise("console:queue")
 async def test_a_view_is_kept_by_name_and_forgotten(tmp_path: Path) -> None:
     """In this browser; what else stands in its address is left out."""
     async with open_console(tmp_path) as console:

@@ -261,6 +261,32 @@ async def note(world: World, dice: Random, surface: Surface) -> str | None:
     return f"a note about {_told(card)}"
 
 
+@operation("give a card", weight=3)
+async def give(world: World, dice: Random, surface: Surface) -> str | None:
+    """Somebody gives a card to a colleague, or to nobody; who may answer it stays as it was."""
+    card = pick(dice, await cards(world))
+    if card is None:
+        return None
+    to = dice.choice([None, *active(world)])
+    by = dice.choice(active(world))
+    roles, votes = card.roles, card.votes
+    after = await world.sayso.solutions.assign(card.id, to, token=world.token(by))
+    if (after.assignee, after.roles, after.votes) != (to, roles, votes):
+        raise FindingError("untrue", f"{_told(card)} was given to {to}: {after.assignee}")
+    return f"{by} gives {_told(card)} to {to or 'nobody'}"
+
+
+@operation("give a card to a stranger", weight=2)
+async def give_to_a_stranger(world: World, dice: Random, surface: Surface) -> str | None:
+    """Only to somebody whom the log knows, and who is active."""
+    card = pick(dice, await cards(world))
+    if card is None:
+        return None
+    by = dice.choice(active(world))
+    attempt = world.sayso.solutions.assign(card.id, "nobody-knows", token=world.token(by))
+    return await must_refuse(f"giving {_told(card)} to a stranger", attempt)
+
+
 @operation("no of nobody", verb="answer", weight=3)
 async def strangers(world: World, dice: Random, surface: Surface) -> str | None:
     """Neither a program nor somebody without a role decides."""

@@ -228,6 +228,23 @@ def ask(
     out.line(f"What they answer stands on the card then: sayso approvals show {view.id}")
 
 
+@command(app)
+def give(
+    here: Here,
+    approval_id: IdArgument,
+    person: Annotated[
+        str, typer.Argument(metavar="[PERSON]", help="Whom to give it to; nobody without.")
+    ] = "",
+) -> None:
+    """Give it to somebody to look at; it decides nothing, and who may answer stays as it was."""
+    view = here.act(
+        lambda sayso: sayso.solutions.assign(
+            approval_id, person or None, token=here.token, via="cli"
+        )
+    )
+    here.show(view, f"{one_line(view.assignee or 'nobody')} has it")
+
+
 @command(app, "note")
 def note_solution(
     here: Here,

@@ -170,7 +170,8 @@ def of_work(fields: Fields, data: Fields, seq: int) -> Said:
     who = cast("Fields", fields.get("actor") or {})
     if type(about) is not str or fields.get("kind") == "work.late":  # which changes no row
         return
-    if data.get("work") != "solution":  # a note below a card is nobody's work
+    # A note below a card changes nobody's work; that a card was given to somebody does.
+    if data.get("work") != "solution" or fields.get("kind") == "work.taken":
         work: State = {"is_ended": fields.get("kind") == "work.ended", "last_seq": seq}
         if fields.get("kind") == "work.taken":
             work["assignee"] = data.get("person")
