@@ -136,10 +136,7 @@ class SolutionResource(Resource):
         return await self.get(answer.approval_id, tenant=answer.tenant)
 
     async def take_back(self, approval_id: str, *, token: str, via: str = "sdk") -> SolutionView:
-        """Take back the yes to all of a solution before it starts, as whose token this is.
-
-        Its cards are made anew, with the time to decide as it was. Whoever may decide about it may,
-        not only who said yes.
+        """Take back the yes to all of a solution before it starts; its cards are made anew.
 
         Raises:
             RefusedError: `not_found`; `not_an_approver`, `own_request`; `wrong_state` where nobody
@@ -260,13 +257,8 @@ class SolutionResource(Resource):
     async def assign(
         self, approval_id: str, person: str | None, *, token: str, via: str = "sdk"
     ) -> SolutionView:
-        """Give it to somebody to look at, or to nobody; who may answer it stays as it was.
-
-        Raises:
-            RefusedError: `unauthenticated`, `forbidden`, `not_found`.
-        """
+        """Give it to somebody to look at, or to nobody; who may answer it stays as it was."""
         holder = await self._container.authentication.person(token, via=via)
-        await self.get(approval_id, tenant=holder.tenant)
         await self.assign_as(approval_id, person, tenant=holder.tenant, by=holder.holder, via=via)
         return await self.get(approval_id, tenant=holder.tenant)
 
