@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 
-import sayso.sdk.client
+import sayso.store.clock
 from sayso.ids import Clock
 from sayso.store.clock import ServerClock, TimeSource
 from sayso.testing.clock import FakeClock
@@ -35,13 +35,13 @@ def standing(clock: Clock) -> Generator[None]:
     NOTE: a command of the command line opens the workspace by itself, and takes no clock.
     """
     name = "ServerClock"
-    before, moved = getattr(sayso.sdk.client, name), _WalkClock.moved
-    setattr(sayso.sdk.client, name, _WalkClock)
+    before, moved = getattr(sayso.store.clock, name), _WalkClock.moved
+    setattr(sayso.store.clock, name, _WalkClock)
     _WalkClock.moved = clock
     try:
         yield
     finally:
-        setattr(sayso.sdk.client, name, before)
+        setattr(sayso.store.clock, name, before)
         _WalkClock.moved = moved
 
 

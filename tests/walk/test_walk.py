@@ -17,7 +17,7 @@ from walk.shrink import shrink
 from walk.surfaces import SURFACES
 from walk.variants import VARIANTS
 
-import sayso.sdk.client
+import sayso.store.clock
 from sayso.ids import Clock
 from sayso.testing.clock import FakeClock
 
@@ -87,7 +87,7 @@ def test_a_workspace_that_is_made_meanwhile_leaves_the_time_as_it_was() -> None:
     with standing(mine):
         with standing(other):
             pass
-        made: Clock = getattr(sayso.sdk.client, "ServerClock")()  # noqa: B009  (not exported)
+        made: Clock = sayso.store.clock.ServerClock()
         assert made.now() == mine.now()
 
 
