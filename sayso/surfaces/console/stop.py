@@ -54,7 +54,7 @@ def resuming_roles(sayso: Sayso) -> tuple[str, ...]:
 
 
 async def engage(visit: Visit) -> Response:
-    """Stop something; anybody who is signed in may, and it holds from the commit on."""
+    """Stop something; whoever has a role may, and it holds from the commit on."""
     form = await read_form(visit.request)
     scope = form.one("scope", "tenant")
     target = form.one("target").strip() if scope not in _WHOLE else ""
