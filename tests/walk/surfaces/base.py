@@ -166,6 +166,14 @@ class Surface:
         """Ask that a finding is accepted, or confirm it."""
         raise NotImplementedError
 
+    async def write_rule(self, person: str, action: str, amount: int) -> str:
+        """Write a row into an action's table, and sign what it does; where the page leads then."""
+        raise NotImplementedError
+
+    async def staff(self, person: str, path: str, form: Mapping[str, object]) -> str:
+        """Send a form of the people's page; what came of it."""
+        raise NotImplementedError
+
     async def look(self) -> None:
         """Read every list and every page that it has, so that none breaks."""
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,6 +18,8 @@ from sayso.surfaces.console.app import create_console
 
 ROOT = "/console"
 PAGES = ("", "figures", "policy", "people", "stop", "audit", "me", "together")
+_SHA = re.compile(r'name="sha256" value="([0-9a-f]{64})"')
+_TEXT = re.compile(r'<textarea id="content"[^>]*>\n(.*?)</textarea>', re.DOTALL)
 _NOTE = re.compile(r"<h[12][^>]*>([^<]{3,120})<")
 
 
@@ -143,6 +146,35 @@ class ConsoleSurface(Surface):
         form = {"answer": "confirm", "sha256": sha256}
         await self.send("POST", f"policy/change/{change_id}", person, form)
 
+    async def write_rule(self, person: str, action: str, amount: int) -> str:
+        state = await self.world.sayso.policy.in_force()
+        assert state is not None, "a walk begins with a policy"
+        file = f"policies/{action.replace('.', '-').replace('_', '-')}.toml"
+        page = await self.send("GET", f"policy/rule?file={file}", person)
+        form: dict[str, object] = {
+            "file": file,
+            "version": str(state.version.version),
+            "content": _content(page),
+            "do": "row",
+            "was": "walked" if 'id = "walked"' in _content(page) else "",
+            "id": "walked",
+            "sort": "never",
+            "say": f"Never over {amount}",
+            "amount": f"{amount} USD, {amount} EUR, {amount} GBP",
+        }
+        for _ in range(30):  # until the last month is played
+            page = await self.send("POST", "policy/rule", person, form)
+            form = {**form, "content": _content(page), "do": "look"}
+            if (found := _SHA.search(page)) is not None:
+                signed = {**form, "do": "sign", "sha256": found[1]}
+                return await self.send("POST", "policy/rule", person, signed)
+            if "Last month is being played" not in page:
+                break
+        return page
+
+    async def staff(self, person: str, path: str, form: Mapping[str, object]) -> str:
+        return await self.send("POST", path, person, form)
+
     async def look(self) -> None:
         for page in PAGES:
             await self.send("GET", page, "maria")
@@ -153,6 +185,11 @@ class ConsoleSurface(Surface):
                 await self.send("GET", f"solution/{action.approval.id}", "maria")
         for request in await sayso.requests.list(limit=3):
             await self.send("GET", f"request/{request.id}", "maria")
+
+
+def _content(page: str) -> str:
+    found = _TEXT.search(page)
+    return "" if found is None else html.unescape(found[1])
 
 
 def _told(page: str) -> str:
