@@ -12,6 +12,7 @@ from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.text import plain
 
 if TYPE_CHECKING:
+    from sayso.connectors.email.connector import EmailConnector
     from sayso.sdk.client import Sayso
 
 
@@ -37,6 +38,17 @@ async def send_report(sayso: Sayso, person: str, weeks: int) -> SentReport:
             f"`{plain(person, limit=40)}` has no e-mail address here",
             next_step="give the person an `email` in sayso.toml",
         )
+    return await deliver_report(sayso, post, address, weeks)
+
+
+async def deliver_report(
+    sayso: Sayso, post: EmailConnector, address: str, weeks: int
+) -> SentReport:
+    """Write the report, and hand it over for an address of ours.
+
+    Raises:
+        RefusedError, RetryableError, OutcomeUnknownError: as `EmailConnector.tell`.
+    """
     found = await sayso.report(weeks=weeks)
     statistics = await sayso.statistics.read(days=7)
     lines = [*lines_of(found), *filter(None, map(unnamed_words, statistics.refused))]
@@ -48,7 +60,7 @@ async def send_report(sayso: Sayso, person: str, weeks: int) -> SentReport:
         recipient=address,
         title=title,
         text="\n".join(plain(line, limit=500) for line in lines),
-        key=f"report/{person}/{found.until}/{to_micros(sayso.now())}",
+        key=f"report/{address}/{found.until}/{to_micros(sayso.now())}",
         about=f"report-{found.until}",
     )
     return SentReport(recipient=address, title=title)

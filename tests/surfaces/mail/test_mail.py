@@ -23,6 +23,7 @@ from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import SystemClock
 from sayso.sdk.background.telling import Telling
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.report_mail import deliver_report
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.mail import CHANNEL, Mailer
 from sayso.surfaces.slack import create_slack_app
@@ -218,3 +219,20 @@ async def test_foreign_text_brings_no_link_and_no_hidden_character(tmp_path: Pat
             assert text.count("://") == 1
             for hidden in ("\u202e", "\U000e0041"):
                 assert hidden not in text + str(message["Subject"])
+
+
+async def test_the_report_goes_out_in_words_with_what_a_limit_refuses(tmp_path: Path) -> None:
+    """One plain letter to one address of ours, which leads to the figures."""
+    async with reminded(tmp_path) as (console, _, _, out):
+        post = EmailConnector(
+            book=Nobody,
+            writer=MessageWriter(sender="sayso@shop.example"),
+            transport=FileTransport(out),
+            clock=SystemClock(),
+        )
+        sent = await deliver_report(console.sayso, post, ADDRESSES["maria"], 12)
+        letter = letters(out)["maria@shop.example"]
+        assert letter["Subject"] == sent.title
+        text = letter.get_content()
+        assert "asked for this week so far" in text
+        assert "All figures: https://sayso.shop.example/console/figures" in text
