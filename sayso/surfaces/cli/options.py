@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
+
+if TYPE_CHECKING:
+    from sayso.audit.verifier.flags import Flag
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document; problems too.", show_default=False)
@@ -56,3 +60,11 @@ LimitOption = Annotated[int, typer.Option("--limit", "-n", metavar="N", help="Ho
 AfterOption = Annotated[
     str | None, typer.Option("--after", metavar="ID", help="Go on after this id, a page further.")
 ]
+
+
+def flag_option(flag: Flag) -> OptionInfo:
+    """A flag of the verifier as Typer takes it."""
+    info: OptionInfo = typer.Option(
+        flag.name, metavar=flag.metavar or None, help=flag.help, show_default=False
+    )
+    return info

@@ -43,6 +43,12 @@ def test_the_page_s_lines_answer_from_an_export_without_a_workspace(
         "did you mean `gaps`"
         in cli.line("audit", "ask", "gap", "--export", out).refused("not_found").err
     )
+    policy = tmp_path / "trusted"
+    policy.write_text(f"log {key}\nquorum none\n")
+    pinned = cli.line("audit", "ask", "refunds", "--export", out, "--policy", str(policy))
+    assert "pin the log's key" not in pinned.out, "as `sayso audit verify` takes it"
+    missing = cli.line("audit", "ask", "refunds", "--export", out, "--policy", "no-such-file")
+    assert "cannot be read" in missing.refused("invalid_setting", 2).err
     entries = tmp_path / "march" / "entries.jsonl"
     entries.write_bytes(entries.read_bytes().replace(b"maria", b"marie", 1))
     for words in (("ask", "people-changes"), ("query", "approver:maria")):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import sayso.audit.verifier.flags as flags
+from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption, flag_option
 from sayso.surfaces.cli.output import Out
 from sayso.surfaces.cli.workspace import CLI, find_workspace, run
+
+if TYPE_CHECKING:
+    from sayso.audit.verifier.checks import Trust
 
 ExportOption = Annotated[
     Path | None,
@@ -19,12 +24,9 @@ ExportOption = Annotated[
         "--export", metavar="PATH", help="Ask an export, once it verified; needs no workspace."
     ),
 ]
-VkeyOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        flags.VKEY.name, metavar=flags.VKEY.metavar, help=flags.VKEY.help, show_default=False
-    ),
-]
+
+
+VkeyOption = Annotated[list[str] | None, flag_option(flags.VKEY)]
 
 
 def ask(
@@ -43,6 +45,9 @@ def ask(
     ] = "",
     export: ExportOption = None,
     vkey: VkeyOption = None,
+    checkpoint: Annotated[list[Path] | None, flag_option(flags.CHECKPOINT)] = None,
+    grown: Annotated[list[Path] | None, flag_option(flags.GROWN)] = None,
+    policy: Annotated[Path | None, flag_option(flags.POLICY)] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -51,7 +56,8 @@ def ask(
     if question is None:
         return _list(out)
     if export is not None:
-        said = _of_export(export, question, (since, until, over), vkey or ())
+        trust = _trust(vkey or (), checkpoint or (), grown or (), policy)
+        said = _of_export(export, question, (since, until, over), trust)
     else:
         folder = find_workspace(workspace)
 
@@ -66,7 +72,7 @@ def ask(
         return 0
     out.line(f"verified: {said['verified']}")
     if not said["pinned"]:
-        out.line("note: pin the log's key with --vkey, or anybody may have written this log")
+        out.line("note: pin the log's key by --vkey or --policy, or anybody may have written it")
     columns: list[str] = said["columns"]
     if said["items"]:
         out.table(columns, [[str(row[name]) for name in columns] for row in said["items"]])
@@ -90,13 +96,38 @@ def _list(out: Out) -> int:
     return 0
 
 
+def _trust(
+    vkeys: Sequence[str], checkpoints: Sequence[Path], grown: Sequence[Path], policy: Path | None
+) -> Trust:
+    """What an auditor holds against an export, as `sayso audit verify` takes it.
+
+    Raises:
+        ConfigError: `nothing_to_verify`, where a file cannot be read.
+    """
+    try:
+        return flags.read_held(
+            vkeys=vkeys,
+            checkpoints=checkpoints,
+            grown=grown,
+            policy=policy,
+            segments=None,
+            tsa_roots=(),
+            timestamps=(),
+        ).trust
+    except OSError as error:
+        raise ConfigError(
+            Code.NOTHING_TO_VERIFY,
+            f"`{error.filename}` cannot be read: {error.strerror}",
+            next_step="check the path of what you hold against the log",
+        ) from error
+
+
 def _of_export(
-    path: Path, question: str, asked: tuple[str, str, str], vkeys: list[str] | tuple[str, ...]
+    path: Path, question: str, asked: tuple[str, str, str], trust: Trust
 ) -> dict[str, Any]:
     # Only auditors need the verifier.
     from sayso.audit.questions.answer import QuestionScope
     from sayso.audit.questions.exports import ask_export
-    from sayso.audit.verifier.checks import Trust
 
     read = QuestionScope.read(*asked)
-    return ask_export(path, question, read, trust=Trust.parse(vkeys)).to_json()
+    return ask_export(path, question, read, trust=trust).to_json()

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.models import OptionInfo
 
 import sayso.audit.verifier.flags as flags
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.sdk.client import Sayso
-from sayso.surfaces.cli.options import JsonOption, WorkspaceOption
+from sayso.surfaces.cli.options import JsonOption, WorkspaceOption, flag_option
 from sayso.surfaces.cli.output import Out, style_of
 from sayso.surfaces.cli.unfinished import until_cancelled
 from sayso.surfaces.cli.words import one_line
@@ -26,14 +25,6 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
-def _option(flag: flags.Flag) -> OptionInfo:
-    """A flag as Typer takes it."""
-    info: OptionInfo = typer.Option(
-        flag.name, metavar=flag.metavar or None, help=flag.help, show_default=False
-    )
-    return info
-
-
 def verify(
     source: Annotated[
         str | None,
@@ -42,16 +33,16 @@ def verify(
             help="A database, postgresql://…, env:NAME of one, or an export; else the workspace.",
         ),
     ] = None,
-    vkey: Annotated[list[str] | None, _option(flags.VKEY)] = None,
-    checkpoint: Annotated[list[Path] | None, _option(flags.CHECKPOINT)] = None,
+    vkey: Annotated[list[str] | None, flag_option(flags.VKEY)] = None,
+    checkpoint: Annotated[list[Path] | None, flag_option(flags.CHECKPOINT)] = None,
     published: Annotated[
         list[Path] | None,
         typer.Option(
             "--published", metavar="DIR", help="A directory heads are published to; repeatable."
         ),
     ] = None,
-    grown: Annotated[list[Path] | None, _option(flags.GROWN)] = None,
-    policy: Annotated[Path | None, _option(flags.POLICY)] = None,
+    grown: Annotated[list[Path] | None, flag_option(flags.GROWN)] = None,
+    policy: Annotated[Path | None, flag_option(flags.POLICY)] = None,
     ask_witnesses: Annotated[
         bool,
         typer.Option("--ask-witnesses", help="Get the newest heads from the policy's witnesses."),
@@ -60,11 +51,11 @@ def verify(
         Path | None,
         typer.Option("--state", metavar="FILE", help="Remember what verified, for the next time."),
     ] = None,
-    segments: Annotated[Path | None, _option(flags.SEGMENTS)] = None,
-    tsa_roots: Annotated[list[Path] | None, _option(flags.TSA_ROOTS)] = None,
-    timestamps: Annotated[list[Path] | None, _option(flags.TIMESTAMPS)] = None,
-    tenant: Annotated[str | None, _option(flags.TENANT)] = None,
-    quick: Annotated[bool, _option(flags.QUICK)] = False,
+    segments: Annotated[Path | None, flag_option(flags.SEGMENTS)] = None,
+    tsa_roots: Annotated[list[Path] | None, flag_option(flags.TSA_ROOTS)] = None,
+    timestamps: Annotated[list[Path] | None, flag_option(flags.TIMESTAMPS)] = None,
+    tenant: Annotated[str | None, flag_option(flags.TENANT)] = None,
+    quick: Annotated[bool, flag_option(flags.QUICK)] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> int:
