@@ -176,6 +176,20 @@ _WORK = (
     "{action}: {line}",
 )
 
+_COMPOSING = (
+    "Not known yet",
+    "Cannot be done",
+    "Runs by itself",
+    "Needs a {line}",
+    "Needs an {line}",
+    "Needs two people",
+    "Needs {number} people",
+    "Starts at once.",
+    "What a provider calls somebody stands in no address, so that no proxy logs it.",
+    "Link a {chat} account",
+    "The {chat} account is yours",
+    "From now on what it says in {chat} counts as your word, and the log says so.",
+)
 PAGES = (
     *_OTHER_PAGES,
     *_SEVERAL_AT_ONCE,
@@ -183,4 +197,5 @@ PAGES = (
     *_STATUSES,
     *_ACTION,
     *_WORK,
+    *_COMPOSING,
 )

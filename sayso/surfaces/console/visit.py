@@ -20,6 +20,7 @@ from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.console.render import (
     KEYS_COOKIE,
     LANGUAGE_COOKIE,
+    STILL_ENGLISH,
     ZONE_COOKIE,
     Times,
     environment,
@@ -143,7 +144,9 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 def show(template: str, page: Page, *, status: int = 200, **context: Any) -> Response:
     """A page made of a template."""
-    body = environment(page.times.language).get_template(template).render(page=page, **context)
+    english = template.removesuffix(".html") in STILL_ENGLISH
+    made = environment(page.times.language).get_template(template)
+    body = made.render(page=page, speaks="en" if english else page.times.language.code, **context)
     return HTMLResponse(body, status_code=status)
 
 
