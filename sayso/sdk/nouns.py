@@ -156,7 +156,7 @@ class Nouns:
         """The passkeys of people, and which yes needs one."""
         from sayso.sdk.resources.passkeys import PasskeyResource
 
-        return PasskeyResource(self.container)
+        return PasskeyResource(self.container, self._workspace)
 
     @property
     def oidc(self) -> OidcResource:

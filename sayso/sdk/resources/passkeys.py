@@ -37,13 +37,14 @@ from sayso.errors import Code, RefusedError
 from sayso.extras import missing_extra
 from sayso.ids import to_micros
 from sayso.sdk.resources.base import Resource
-from sayso.sdk.resources.people import admin
 from sayso.sdk.resources.sessions import ABSOLUTE, LINK, Session
+from sayso.sdk.resources.staff import StaffResource
 from sayso.sdk.resources.tokens import Token
 from sayso.store.base import Reader, Transaction
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
+    from sayso.sdk.workspace import Workspace
 
 T = TypeVar("T")
 _MOST_EACH = 8
@@ -118,6 +119,10 @@ def _mac(secret: str, head: bytes) -> bytes:
 
 class PasskeyResource(Resource):
     """Enrols, confirms and removes passkeys, each by an entry of the log."""
+
+    def __init__(self, container: Container, workspace: Workspace) -> None:
+        super().__init__(container)
+        self._workspace = workspace
 
     async def list(self) -> KnownPasskeys:
         """All of them, and which yes needs one."""
@@ -229,19 +234,20 @@ class PasskeyResource(Resource):
         return await self._written(session, work)
 
     async def remove(self, session: Session, passkey_id: str) -> None:
-        """Take a passkey away, one's own, or with the scope `admin` anybody's.
+        """Take a passkey away: one's own, or anybody's by whoever may change who works here.
 
         Raises:
-            RefusedError: `not_found`, `forbidden`.
+            RefusedError: `not_found`, `forbidden`, `not_an_approver`.
         """
+        known = (await self._authority()).passkeys.get(passkey_id)
+        if known is not None and known.person != session.person:
+            await StaffResource(self._container, self._workspace).check(session.token)
 
         def work(tx: Transaction) -> None:
             authority = self._container.directory.at(tx, session.token.tenant)
             known = authority.passkeys.get(passkey_id)
             if known is None:
                 raise _unknown()
-            if known.person != session.person:
-                admin(session.token, "console")
             data: dict[str, Json] = {"passkey_id": known.id, "person": known.person}
             self._tell(tx, EntryKind.PASSKEY_REMOVED, session.token, data)
 

@@ -91,7 +91,7 @@ class PasskeyLine:
 
     Attributes:
         asked: what has to be signed so that it counts; empty where who looks cannot.
-        mine: whether it is of whoever looks, or they say who people are.
+        mine: whether it is of whoever looks, or they may change who works here.
     """
 
     id: str
@@ -127,7 +127,7 @@ class PasskeyPane:
 async def pane_of(visit: Visit) -> PasskeyPane:
     """Everything about passkeys, as whoever looks may change it."""
     resource, nonce = visit.sayso.passkeys, new_nonce(visit)
-    known = await resource.list()
+    known, may = await resource.list(), await visit.sayso.staff.may(visit.session.token)
     looser = None if known.looser is None else await _asked_loosening(visit, nonce)
     place, options, why = place_of(visit), "", ""
     if place is None:
@@ -141,7 +141,7 @@ async def pane_of(visit: Visit) -> PasskeyPane:
         except RefusedError as error:
             why = f"{error.message[:1].upper()}{error.message[1:]}. Next: {error.next_step}."
     return PasskeyPane(
-        lines=tuple([await _line(visit, one, nonce) for one in known.passkeys]),
+        lines=tuple([await _line(visit, one, nonce, may=may) for one in known.passkeys]),
         from_=tuple(Money(minor, name) for name, minor in sorted(known.rule.amounts.items())),
         looser=_amounts(known.looser) if known.looser is not None else "",
         asked_looser=looser or "",
@@ -163,7 +163,7 @@ async def _asked_loosening(visit: Visit, nonce: str) -> str | None:
     return None if asked is None else as_asked(asked)
 
 
-async def _line(visit: Visit, one: Passkey, nonce: str) -> PasskeyLine:
+async def _line(visit: Visit, one: Passkey, nonce: str, *, may: bool) -> PasskeyLine:
     asked = ""
     if not one.confirmed_by:
         try:
@@ -180,7 +180,7 @@ async def _line(visit: Visit, one: Passkey, nonce: str) -> PasskeyLine:
         seq=one.seq,
         confirmed_by=one.confirmed_by,
         asked=asked,
-        mine=one.person == visit.person.id or "admin" in visit.session.token.scopes,
+        mine=one.person == visit.person.id or may,
     )
 
 

@@ -22,6 +22,7 @@ from sayso.surfaces.console.visit import (
     Handler,
     Page,
     Visit,
+    is_sandbox,
     nonce_of,
     root_of,
     show,
@@ -88,6 +89,7 @@ class SignIn:
             times=times_of(request, self.sayso),
             site=self.site,
             stops=tuple(await self.sayso.stops.list()),
+            sandbox=await is_sandbox(self.sayso),
         )
         try:
             return await handler(visit)

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from sayso.actions.model.definition import MONEY
 from sayso.audit.authority.people import KnownPerson
 from sayso.errors import Code, RefusedError
 from sayso.sdk.client import Sayso
@@ -87,6 +88,7 @@ class Visit:
     times: Times
     site: ConsoleSite
     stops: tuple[StopView, ...] = field(default=())
+    sandbox: bool = False
 
     @property
     def root(self) -> str:
@@ -105,7 +107,7 @@ class Visit:
             person=self.session.person,
             pages=tuple(PageLink(path=path, name=name) for path, name in PAGES),
             stops=", ".join(dict.fromkeys(map(stopped_words, self.stops))),
-            sandbox=is_sandbox(self.sayso),
+            sandbox=self.sandbox,
             keys="off" if keys == "off" else "on",
             live=live,
         )
@@ -175,9 +177,17 @@ def language_of(request: Request, sayso: Sayso) -> Language:
     return language(asked or sayso.workspace.settings.console.language)
 
 
-def is_sandbox(sayso: Sayso) -> bool:
-    """Whether some connector reaches a provider on this machine alone."""
-    return bool(sandboxes(sayso))
+async def is_sandbox(sayso: Sayso) -> bool:
+    """Whether every connector that moves money, or else every one, is on this machine alone.
+
+    A catalogue that is served here beside a real provider of money makes that no practice.
+    """
+    here = sandboxes(sayso)
+    if not here:
+        return False
+    types = (await sayso.actions.types()).items
+    money = {one.name.partition(".")[0] for one in types if one.effect in MONEY}
+    return (money or set(sayso.workspace.settings.connectors)) <= here
 
 
 def sandboxes(sayso: Sayso) -> frozenset[str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.workspace import ENVIRONMENT, NOWHERE, make_workspace
 from surfaces.console.served_console import ROOT, WORDS, open_console
 
 from sayso.errors import ConfigError
 from sayso.money import Money
-from sayso.settings import parse_settings
+from sayso.sdk.client import Sayso
+from sayso.settings import FILE_NAME, parse_settings
+from sayso.surfaces.console.visit import is_sandbox, sandboxes
 
 pytestmark = pytest.mark.promise("console:answer")
 LINKS = {
@@ -72,3 +75,16 @@ def test_a_link_leads_to_one_https_place_that_its_id_cannot_choose(address: str)
     values = {"workspace": {"name": "test"}, "console": {"links": {"shop": address}}}
     with pytest.raises(ConfigError, match="https://HOST"):
         parse_settings(values, "sayso.toml")
+
+
+async def test_a_catalogue_on_this_machine_makes_real_money_no_sandbox(tmp_path: Path) -> None:
+    """The header says so where every provider that moves money is here, and never else."""
+    more = '[connectors.catalogue]\nbase_url = "http://127.0.0.1:9"'
+    make_workspace(tmp_path, more=more)
+    settings = tmp_path / FILE_NAME
+    for base, practice in ((NOWHERE, True), ("https://api.stripe.com", False)):
+        text = settings.read_text(encoding="utf-8").replace(NOWHERE, base, 1)
+        settings.write_text(text, encoding="utf-8")
+        async with Sayso.open(tmp_path, mode="read", environment=ENVIRONMENT) as sayso:
+            assert "catalogue" in sandboxes(sayso)
+            assert await is_sandbox(sayso) is practice

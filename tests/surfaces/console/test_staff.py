@@ -9,7 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from surfaces.console.served_console import ROOT, ServedConsole, open_console
+from surfaces.console.test_passkeys import by_link, enrol
 
+from sayso.errors import Code, RefusedError
 from sayso.sdk.resources.staff import LASTS
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.cli.console_link import first_lines
@@ -180,3 +182,17 @@ async def test_the_first_one_signs_in_by_a_link_that_nobody_gets_later(tmp_path:
         assert "signs maria in, once, within ten minutes" in shown
         assert first_lines("http://x", None, "csk_1") == []
         assert "`sayso console --person maria`" in first_lines("http://x", "maria", "")[0]
+
+
+async def test_nobody_takes_away_a_colleagues_passkey_by_having_signed_in(tmp_path: Path) -> None:
+    """A session opens much, and the roles say what of it is one's to do."""
+    policy = {"files": ["policy.cedar"], "follow": "files", "activate": ["finance"]}
+    async with open_console(tmp_path, host="localhost", policy_section=policy) as console:
+        key = await enrol(console, "maria")
+        noor, _ = await by_link(console, "noor")
+        with pytest.raises(RefusedError) as caught:
+            await console.sayso.passkeys.remove(noor, key.name)
+        assert caught.value.code is Code.NOT_AN_APPROVER
+        finn, _ = await by_link(console, "finn")
+        await console.sayso.passkeys.remove(finn, key.name)
+        assert (await console.sayso.passkeys.list()).passkeys == ()
