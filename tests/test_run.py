@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.first_yes import first_yes
 from tree import ROOT
 
 pytestmark = pytest.mark.promise("house:run")
@@ -154,6 +155,19 @@ def test_a_shim_with_nothing_behind_it_is_no_uv(machine: Machine) -> None:
     """pyenv puts one on the PATH for each program of any of its Pythons."""
     machine.add("uv", "#!/bin/sh\necho 'uv: command not found' >&2\nexit 127\n")
     assert "there is neither uv nor python3 here" in machine.run("demo").stderr
+
+
+@pytest.mark.promise("demo:first-yes")
+def test_a_stranger_says_their_first_yes_by_one_command_of_the_readme(tmp_path: Path) -> None:
+    """`./run demo --console`, in the environment that is here: what fetches uv is tried above."""
+    command = "./run demo --console"
+    assert f"`{command}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    uv = shutil.which("uv")
+    assert uv is not None
+    _, *words = command.split()
+    variables = {**os.environ, "UV_NO_SYNC": "1", "UV_OFFLINE": "1"}
+    page = first_yes([str(ROOT / "run"), *words], tmp_path, variables)
+    assert "You said yes" in page
 
 
 def test_it_says_what_it_does(machine: Machine) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 import orjson
 import pytest
 from support.alone import install_alone
+from support.first_yes import first_yes
 from tree import ROOT, SOURCES, as_imported, package_files, projects
 
 import sayso
@@ -254,6 +255,22 @@ def test_an_auditor_installs_the_verifier_alone(wheels: Mapping[str, Path], tmp_
     assert orjson.loads(alone.run(*asked))["items"]
     said = alone.run("-c", "from sayso import Sayso", fails=True)
     assert "`Sayso` comes with sayso, which is not installed: pip install sayso" in said
+
+
+@pytest.mark.house
+@pytest.mark.promise("demo:first-yes")
+def test_a_stranger_says_their_first_yes_from_the_wheels_alone(
+    wheels: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """Far from this repository, where nothing but the wheels is installed."""
+    alone = install_alone(tmp_path / "alone", wheels, "sayso", [])
+    python = str(alone.interpreter(tmp_path / "venv"))
+    wish = '{"subject": "cus_demo_lena", "text": "I was charged twice for 1047, please refund it."}'
+    (tmp_path / "one.jsonl").write_text(wish, encoding="utf-8")
+    words = ("-I", "-m", "sayso", "demo", "--console", "--messages", "one.jsonl")
+    page = first_yes([python, *words], tmp_path, {"PATH": os.defpath})
+    assert "You said yes" in page
+    assert "Done today" in page
 
 
 @pytest.mark.house

@@ -96,6 +96,10 @@ PROMISES: dict[str, Promise] = {
         "While servers are replaced, old ones and new ones serve one database at once: nobody "
         "meets an error, each action ends as it must and is paid once, and the log verifies.",
     ),
+    "demo:first-yes": Promise(
+        "One command of the README, or the wheels alone, lead a stranger to a card that they answer"
+        " in their browser, and to what came of it."
+    ),
     # ---- the fleet -------------------------------------------------------------------------
     "fleet:shared": Promise(
         "Any number of workers share what is due, and each of it has one effect."
