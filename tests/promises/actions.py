@@ -564,11 +564,11 @@ PROMISES: dict[str, Promise] = {
         "A judgement is explained by the version that judged it, with the facts as they were."
     ),
     "policy:change": Promise(
-        "A change is shown by examples of who is asked now, each confirmed by the engine."
+        "Each changed rule is told in a sentence, with a card whose answers the engine confirms."
     ),
     "policy:backtest": Promise(
-        "What was judged is played again beside what people had said; what was not recorded is "
-        "told apart, and formulas and engine never differ."
+        "What was judged is played again with limits and dials, beside what people had said; what "
+        "is newly refused is named by what refuses it, and formulas and engine never differ."
     ),
     "report:honest": Promise(
         "In the report whatever was asked for counts once, in its most manual class; what is open "

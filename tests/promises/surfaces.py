@@ -54,9 +54,9 @@ PROMISES: dict[str, Promise] = {
         "minutes, and to a terminal only."
     ),
     "console:rule": Promise(
-        "A file of the policy is written in the browser: difference, examples, tests and last "
-        "month stand above the button, a row that was changed needs a sentence of its own, and "
-        "what loosens is signed by two wherever there are two."
+        "A file of the policy is written in the browser, by rows or as text: difference, examples, "
+        "tests and last month stand above the button, a row that was changed needs a sentence of "
+        "its own, and what loosens is signed by two wherever there are two."
     ),
     "console:commands": Promise(
         "Whatever people do by a command of people, tokens, work, unknown outcomes, policy, "
