@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sayso.errors import Code, IntegrityError
 from sayso.sdk.resources.backtesting import SEARCHED, slice_of
-from sayso.sdk.views.rows import View
+from sayso.sdk.views.base import View
 
 if TYPE_CHECKING:
     from sayso.actions.policy.analysis.direction import Counterexample

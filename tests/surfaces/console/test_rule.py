@@ -173,6 +173,7 @@ async def test_a_table_is_written_row_by_row_as_fields(tmp_path: Path) -> None:
             assert "[[never]]" not in _content(page)
             strange = await browser.get(f"{ROOT}/policy/rule?file=policies/other.toml")
             assert strange.status_code == 404
+            found = None
             for _ in range(20):
                 page = (await browser.post(f"{ROOT}/policy/rule", data={**base, "do": "look"})).text
                 if found := _SHA.search(page):
