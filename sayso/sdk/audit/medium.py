@@ -21,7 +21,7 @@ LOOK_EVERY_S = 1.0
 """So often it is looked whether a unit of work could not read something."""
 EXAMINE_EVERY_S = 60.0
 """So often everything is read, where that is quick."""
-_SHARE = 0.05
+_SHARE = 0.005
 """Of the time that reading everything may take on a large database."""
 
 

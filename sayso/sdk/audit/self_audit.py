@@ -22,6 +22,7 @@ from sayso.sdk.audit.alarms import write_alarms
 from sayso.sdk.audit.kept_heads import keep_heads, read_heads
 from sayso.sdk.audit.log_judge import JudgeProgress, Known, LogJudge
 from sayso.sdk.audit.medium import MediumWatch
+from sayso.sdk.audit.pace import Pace
 from sayso.sdk.audit.stored import read_tenants
 from sayso.sdk.audit.vault_key import OPENED
 from sayso.sdk.client import Sayso
@@ -35,10 +36,6 @@ LOOK_EVERY_S = 1.0
 """So often it is looked whether anything has changed."""
 WHOLE_EVERY_S = 900.0
 """So often everything is read where nothing seems to have changed."""
-_SHARE = 0.05
-"""Of a core's time that reading over and over may take."""
-_SHARE_BEHIND = 0.25
-"""While entries wait to be read for the first time."""
 _SHORTEST_REST_S = 0.02
 _JUDGE = "judge"
 _TROUBLES = {Damage.WRONG_KEY: Cause.WRONG_KEY, Damage.OLDER_BUILD: Cause.OLDER_BUILD}
@@ -77,6 +74,7 @@ class SelfAudit:
         self._known: dict[Tenant, Known] = {**read_heads(sayso.workspace.folder)}
         self._kept = dict(self._known)
         self._asks_server = is_postgres(sayso.workspace)
+        self._pace = Pace()
         self._every_s = every_s
         self._begun = 0
         self._judged = 0
@@ -194,8 +192,9 @@ class SelfAudit:
                 if sort is AccusationKind.BYTES:
                     return
             self._known[tenant] = judge.known
-            share = _SHARE_BEHIND if step is JudgeProgress.BEHIND else _SHARE
-            await asyncio.sleep(max(_SHORTEST_REST_S, took * (1 - share) / share))
+            behind = step is JudgeProgress.BEHIND
+            rest_s = self._pace.rest_after(took, time.monotonic(), behind=behind)
+            await asyncio.sleep(max(_SHORTEST_REST_S, rest_s))
         if judge.findings.kept:
             self._judges.pop(tenant, None)  # another one finds out whether it is still so
         own = {_TROUBLES[one.damage]: one for one in judge.findings.kept if one.damage in _TROUBLES}

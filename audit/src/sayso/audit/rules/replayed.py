@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import orjson
@@ -15,7 +15,7 @@ from sayso.audit.event import Event
 from sayso.audit.rules.transitions import START
 from sayso.audit.verifier.medium import open_scratch
 
-_KEPT = 10_000
+_KEPT = 4_000
 """Lives in memory; the entries of one mostly stand close together."""
 
 _TABLE = "create table kept (name text primary key, state blob) without rowid"
@@ -194,15 +194,20 @@ class Lives(Generic[_T]):
     def __init__(self, make: type[_T], kept: int = _KEPT) -> None:
         self._make = make
         self._kept = kept
+        self._last: tuple[str, _T] | None = None
+        """What was asked for last: the rules about one entry all ask for the same."""
         self._recent: dict[str, _T] = {}
         self._file: sqlite3.Connection | None = None
 
     def of(self, name: str) -> _T:
         """The life under that id; a new one when there is none."""
+        if self._last is not None and self._last[0] == name:
+            return self._last[1]
         found = self._recent.pop(name, None)
         if found is None:
             found = self._read(name)
         self._recent[name] = found  # the newest last
+        self._last = name, found
         if len(self._recent) > self._kept:
             self._spill()
         return found
@@ -210,6 +215,7 @@ class Lives(Generic[_T]):
     def put(self, name: str, life: _T) -> None:
         """Have this one stand under an id that `of` was asked for just now."""
         self._recent[name] = life
+        self._last = name, life
 
     def _read(self, name: str) -> _T:
         if self._file is None:
@@ -224,7 +230,7 @@ class Lives(Generic[_T]):
         if self._file is None:
             self._file = open_scratch(self, _TABLE)
         old = list(self._recent)[: self._kept // 2]
-        rows = [(name, orjson.dumps(asdict(self._recent.pop(name)))) for name in old]  # type: ignore[call-overload]
+        rows = [(name, orjson.dumps(self._recent.pop(name))) for name in old]
         self._file.executemany("insert or replace into kept values (?, ?)", rows)
 
 
