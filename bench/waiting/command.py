@@ -43,6 +43,7 @@ class Waited:
         filled_s: how long filling the database took; no figure of the program.
         waiting_bytes: of the database, for each that waits.
         page_s, deep_page_s: of the first page of the queue, and of one in its middle.
+        judging_s: processor time until it has judged the log, which it reads anew after a start.
         decide_s: of a decision over HTTP, until the action is executed.
         decide_alone_s: the same in the same workspace, before anything else waited.
         idle_percent: of a core, with nobody asking.
@@ -58,6 +59,7 @@ class Waited:
     decide_s: Sequence[float]
     decide_alone_s: Sequence[float]
     idle_percent: float
+    judging_s: float
 
 
 def measure(place: Place, server: Server | None, asked: argparse.Namespace) -> Waited:
@@ -82,6 +84,8 @@ def measure(place: Place, server: Server | None, asked: argparse.Namespace) -> W
     with serve(place) as served:
         ready.append(served.ready_s)
         resident_mb = served.resident_mb
+        show_progress(f"{place.store}: until its log is judged")
+        judging_s = served.until_calm()
         show_progress(f"{place.store}: idle for {asked.idle_s:g} s")
         idle_percent = served.idle_share(asked.idle_s)
         show_progress(f"{place.store}: pages and decisions")
@@ -101,6 +105,7 @@ def measure(place: Place, server: Server | None, asked: argparse.Namespace) -> W
         decide_s=decided,
         decide_alone_s=alone,
         idle_percent=idle_percent,
+        judging_s=judging_s,
     )
 
 
@@ -172,6 +177,11 @@ def report(found: dict[str, Waited], approvals: int, settled: int) -> Report:
             ),
             Row(
                 case=f"{what}: decision to executed, p99", value=_ms(waited.decide_s, 99), unit="ms"
+            ),
+            Row(
+                case=f"{what}: judging its log after a start, processor time",
+                value=waited.judging_s,
+                unit="s",
             ),
             Row(case=f"{what}: database, for each", value=waited.waiting_bytes, unit="B"),
             Row(case=f"{what}: filled in (by the bench)", value=waited.filled_s, unit="s"),

@@ -26,6 +26,7 @@ WELL = Waited(
     deep_page_s=[0.006] * 10,
     decide_s=[0.02] * 10,
     decide_alone_s=[0.015] * 10,
+    judging_s=20.0,
     idle_percent=0.4,
 )
 

@@ -10,7 +10,7 @@ _SHARE_NEW = 0.25
 """Of a core, while entries wait to be read for the first time."""
 _SHARE_LITTLE = 0.05
 """Of a core, as long as something is saved."""
-_SHARE_MUCH = 0.005
+_SHARE_MUCH = 0.003
 """Of a core, over hours: so much is saved, and no more is taken once nothing is left of it."""
 _MOST_SAVED_S = 1.0
 
@@ -18,8 +18,8 @@ _MOST_SAVED_S = 1.0
 class Pace:
     """Says how long to rest after each piece of reading.
 
-    Guarantees: over a long time, what was judged before takes at most half a hundredth of a core,
-    and a second of a core's time beside it.
+    Guarantees: over a long time, what was judged before takes at most 0.3 per cent of a core, and a
+    second of its time beside that.
     """
 
     def __init__(self) -> None:
@@ -38,8 +38,6 @@ class Pace:
         self._at_s = now_s
         saved_s = min(_MOST_SAVED_S, self._saved_s + passed_s * _SHARE_MUCH)
         self._saved_s = max(0.0, saved_s - took_s)
-        if behind:
-            share = _SHARE_NEW
-        else:
-            share = _SHARE_LITTLE if self._saved_s > 0 else _SHARE_MUCH
+        again = _SHARE_LITTLE if self._saved_s > 0 else _SHARE_MUCH
+        share = _SHARE_NEW if behind else again
         return took_s * (1 - share) / share

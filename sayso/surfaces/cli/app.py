@@ -7,11 +7,10 @@ is enough.
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from sayso.audit.io_errors import unwritten
 from sayso.errors import SaysoError
 from sayso.extras import installed_version
 from sayso.sdk.wiring.tracing import start_exporting
+from sayso.surfaces.cli.garbage import no_garbage_sought
 from sayso.surfaces.cli.invocation import runnable, typed
 from sayso.surfaces.cli.output import Output, watched_stdout
 from sayso.surfaces.cli.problem import (
@@ -149,7 +149,7 @@ def _run(words: list[str], output: Output) -> int:
     stop_exporting: Callable[[], None] = _nothing
     try:
         stop_exporting = start_exporting(os.environ)
-        with _no_garbage_sought():
+        with no_garbage_sought():
             app = build_app(frozenset({command} if command else ()))
         status: object = app(words, standalone_mode=False, prog_name="sayso")
         sys.stdout.flush()
@@ -171,18 +171,6 @@ def _run(words: list[str], output: Output) -> int:
         return INTERRUPTED
     finally:
         stop_exporting()
-
-
-@contextlib.contextmanager
-def _no_garbage_sought() -> Generator[None]:
-    """While modules load nothing can be freed, and looking for it takes a tenth of a start."""
-    sought = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if sought:
-            gc.enable()
 
 
 def _nothing() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ from sayso.sdk.workspace import Workspace
 from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.console_link import first_lines
+from sayso.surfaces.cli.garbage import no_garbage_sought
 from sayso.surfaces.cli.problem import problem_text
 from sayso.surfaces.cli.workspace import run
 
@@ -52,9 +54,12 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the console, HTTP and Slack, and run what is due."""
+    starting = ExitStack()
+    starting.enter_context(no_garbage_sought())
     from sayso.serving import listen
     from sayso.surfaces.site import serve_site
 
+    gc.freeze()  # what was loaded stays, and is never looked through again
     out = here.out
     loaded = Workspace.load(here.folder, os.environ)
     section = loaded.settings.http
@@ -71,6 +76,7 @@ def serve(
     link = ""
 
     def ready(url: str) -> None:
+        starting.close()
         slack = loaded.settings.slack is not None
         if out.as_json:
             told = {"url": url, "openapi": f"{url}/openapi.json", "slack": slack}
@@ -113,5 +119,5 @@ def serve(
                 tell(line)
             await serve_site(sayso, listener, ready, beside=beside, reloads=reloads)
 
-    with listener:
+    with starting, listener:
         run(work())

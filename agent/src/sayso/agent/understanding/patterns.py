@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ def expand(pattern: str) -> Iterator[tuple[str, ...]]:
     yield from product(*elements)
 
 
+@functools.lru_cache(maxsize=16_384)
 def _alternatives(element: str) -> tuple[str, ...]:
     if element in _SLOTS or element == GAP:
         return (element,)
