@@ -20,7 +20,14 @@ from urllib.parse import urlsplit
 from sayso.actions.model.attempt import reading
 from sayso.connectors.http import HttpRequest
 from sayso.connectors.setup import AccountBook, Reachable
-from sayso.errors import Code, ConfigError, RetryableError, SaysoError
+from sayso.errors import (
+    Code,
+    ConfigError,
+    IntegrityError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
 from sayso.ids import Clock, SystemClock, rfc3339, to_micros
 from sayso.sdk.chat.finding import DoctorFinding
 from sayso.sdk.resources.identity import safe_client
@@ -139,7 +146,7 @@ async def _webhooks(sayso: Sayso, name: str) -> str:
 
 
 async def _log_key(sayso: Sayso) -> str:
-    """A key that is kept elsewhere may be read, and yet not be ours to sign with."""
+    """A key that is kept elsewhere may be read, and yet not be ours, or the log's, to sign with."""
     section = sayso.workspace.settings.workspace
 
     def sign() -> str:
@@ -147,7 +154,19 @@ async def _log_key(sayso: Sayso) -> str:
         signer.sign(_PROBE)
         return signer.vkey
 
-    return f"it signs as {plain(await asyncio.to_thread(sign), limit=120)}"
+    signs = plain(await asyncio.to_thread(sign), limit=120)
+    try:
+        await sayso.audit.head_vkey()
+    except IntegrityError as error:
+        raise IntegrityError(
+            error.code,
+            f"it would sign as {signs}, and another key has signed the log",
+            next_step="put that key back where `[signing] key` leads; with this one nothing can"
+            " be written",
+        ) from error
+    except RefusedError:
+        return f"it signs as {signs}; the log is empty"
+    return f"it signs as {signs}"
 
 
 async def _clock(sayso: Sayso, here: Clock) -> str:
