@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from support.mail_server import MailCatcher, MailFault
 from support.openid_provider import open_provider
+from support.shop_workspace import STORE_URLS, open_shop
 from support.tls_server import OwnCertificate, answering
 
 from sayso.sandbox import Sandbox
@@ -193,6 +195,19 @@ async def test_a_clock_behind_the_log_is_named(shop: Shop) -> None:
         here = FakeClock(sayso.now() - timedelta(hours=1))
         found = {one.what: one async for one in ask_outside(sayso, here)}["clock"]
     assert "behind the newest entry" in found.said
+    assert "NTP" in found.next_step
+
+
+async def test_a_clock_apart_from_the_databases_is_named(postgres_url: str, tmp_path: Path) -> None:
+    """Sayso goes by the database's; what it tells people goes by this one."""
+    STORE_URLS.append(postgres_url)
+    try:
+        async with open_shop(tmp_path, clock=FakeClock()) as opened:
+            here = FakeClock(datetime.now(UTC) + timedelta(hours=1))
+            found = {one.what: one async for one in ask_outside(opened.sayso, here)}["clock"]
+    finally:
+        STORE_URLS.pop()
+    assert re.search(r"this clock and the database's are 3,\d{3} s apart", found.said), found
     assert "NTP" in found.next_step
 
 
