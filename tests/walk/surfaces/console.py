@@ -13,6 +13,7 @@ from starlette.routing import Mount
 from walk.facts import FindingError, RefusedHereError
 from walk.surfaces.base import Said, Surface, said_about
 
+from sayso.sdk.localization.languages import LANGUAGES
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.app import create_console
 
@@ -21,6 +22,11 @@ PAGES = ("", "figures", "policy", "people", "stop", "audit", "me", "together")
 _SHA = re.compile(r'name="sha256" value="([0-9a-f]{64})"')
 _TEXT = re.compile(r'<textarea id="content"[^>]*>\n(.*?)</textarea>', re.DOTALL)
 _NOTE = re.compile(r"<h[12][^>]*>([^<]{3,120})<")
+
+
+def _spoken(person: str) -> str:
+    """The language of somebody's browser, the same in each walk."""
+    return tuple(LANGUAGES)[sum(person.encode()) % len(LANGUAGES)]
 
 
 class ConsoleSurface(Surface):
@@ -47,7 +53,7 @@ class ConsoleSurface(Surface):
             transport=transport,
             base_url="http://127.0.0.1",
             cookies={"sayso_session": secret},
-            headers={"Sec-Fetch-Site": "same-origin"},
+            headers={"Sec-Fetch-Site": "same-origin", "Accept-Language": _spoken(person)},
             follow_redirects=True,
             timeout=60,
         ) as browser:
