@@ -55,3 +55,19 @@ def test_the_page_s_lines_answer_from_an_export_without_a_workspace(
         refused = cli.line("audit", *words, "--export", out).refused("tampered")
         assert "nothing is answered" in refused.err
         assert refused.out == ""
+
+
+@pytest.mark.promise("audit:cases")
+def test_a_case_is_found_and_opened_at_the_command_line(cli: CliWorkspace) -> None:
+    """By amount, as on the page; the id opens it, with every entry that is proven."""
+    cli.line.done("approvals", "approve", str(cli.pending()["id"]), "--yes")
+    found = cli.line.done("audit", "case", "129", "--workspace", str(cli.folder))["items"]
+    assert len(found) == 1
+    said = cli.line("audit", "case", "129")
+    assert said.status == 0, said.err
+    assert f"open one: sayso audit case {found[0]['about']}" in said.out
+    shown = cli.line.done("audit", "case", found[0]["about"])
+    assert all(entry["proof"] for entry in shown["entries"])
+    assert "each proven against" in cli.line("audit", "case", found[0]["about"]).out
+    assert "Nothing fits" in cli.line("audit", "case", "nobody-at-all").out
+    cli.line("audit", "case", "act_00000000000000000000000000").refused("not_found")

@@ -12,6 +12,7 @@ from sayso.audit.atomic_files import new_file
 from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.views.presenters import show_entry
+from sayso.surfaces.cli.audit.cases import case
 from sayso.surfaces.cli.audit.keys import keys, make_key, rotate_key
 from sayso.surfaces.cli.audit.questions import ExportOption, VkeyOption, ask
 from sayso.surfaces.cli.audit.repairs import accept, repair
@@ -289,6 +290,7 @@ def checkpoint(here: Here) -> None:
 
 
 app.command("ask")(ask)
+command(app, "case")(case)
 app.command("verify")(verify)
 command(app, "repair")(repair)
 command(app, "accept")(accept)
