@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import sayso.surfaces.http.examples as examples
 from sayso.ids import Tenant
+from sayso.sdk.audit.cases import CasesFoundView, CaseView
 from sayso.sdk.audit.publishing import PublicationView, read_publications
 from sayso.sdk.audit.questions import AnswerView, NamedQuestionView
 from sayso.sdk.views.base import View
 from sayso.surfaces.http.auth import Auditor, Open
-from sayso.surfaces.http.documents import problems, reads
+from sayso.surfaces.http.documents import asked, problems, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.shapes import EntriesQuery, EntryPage, NoQuery
+from sayso.surfaces.http.idempotency import Key
+from sayso.surfaces.http.shapes import Body, EntriesQuery, EntryPage, NoQuery
 
 router = APIRouter(tags=["audit"], route_class=GuardedRoute)
 
@@ -196,6 +198,71 @@ class PublicationPage(View):
     """Every place of the settings."""
 
     items: tuple[PublicationView, ...]
+
+
+class CaseWordsBody(Body):
+    """What a case is looked for by; it is kept nowhere."""
+
+    words: str = Field(
+        min_length=1,
+        max_length=200,
+        description="a name, an order, an amount, who decided, a month, in any order",
+    )
+
+
+_CASES: dict[str, object] = {
+    "items": [
+        {
+            "about": "act_01k8w0e4q2x7r9m5n3b6c1d4f8",
+            "customer": "Mia Fontaine",
+            "what": ["Refund $139.00 of order o1"],
+            "by": ["maria"],
+            "at": "2026-11-21T14:20:00.000000Z",
+            "totals": [{"amount_minor": 13900, "currency": "USD"}],
+            "statuses": ["succeeded"],
+        }
+    ],
+    "chips": ["mia", "$139.00", "decided 2026-11-01 to 2026-11-30, UTC, both included"],
+    "looked_at": 412,
+    "more": False,
+    "entry": 5021,
+}
+_CASE: dict[str, object] = {
+    "about": "act_01k8w0e4q2x7r9m5n3b6c1d4f8",
+    "actions": ["act_01k8w0e4q2x7r9m5n3b6c1d4f8"],
+    "entries": [examples.ENTRY],
+    "size": 5022,
+    "policy": examples.ENTRY,
+    "people": {"maria": examples.ENTRY},
+    "erased": examples.ENTRY,
+    "entry": 5022,
+}
+
+
+@router.post(
+    "/v1/audit/cases",
+    summary="Find cases by a customer's name, an order, an amount, who decided, and when",
+    responses=writes("what fits, the newest first", _CASES),
+    openapi_extra=asked(name={"words": "139 mia november"}),
+)
+async def find_cases(
+    sayso: Open, token: Auditor, _key: Key, _query: NoQuery, body: CaseWordsBody
+) -> CasesFoundView:
+    """Scope: `audit:read`. The same as `sayso audit case` finds.
+
+    Each search is itself recorded: who looked, and not for whom; so is a call that is sent again.
+    """
+    return await sayso.audit.cases.find(body.words, by=token, via="http")
+
+
+@router.get(
+    "/v1/audit/cases/{about}",
+    summary="All that the log proves of a case",
+    responses=reads("each entry with its proof", _CASE, 404),
+)
+async def show_case(sayso: Open, token: Auditor, about: str, _query: NoQuery) -> CaseView:
+    """Scope: `audit:read`. `about` is `req_…` or `act_…`. That it was opened is recorded."""
+    return await sayso.audit.cases.show(about, by=token)
 
 
 @router.get(

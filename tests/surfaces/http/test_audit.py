@@ -56,6 +56,21 @@ def test_the_customers_id_is_nowhere_in_the_log(api: ApiServer) -> None:
     assert customer not in str([body for body in bodies if body["kind"] != "audit.queried"])
 
 
+@pytest.mark.promise("audit:cases")
+def test_a_case_is_found_and_opened_with_its_proofs(api: ApiServer) -> None:
+    """What it is looked for by is sent in a body; a token that may not read the log finds none."""
+    order, customer = api.order()
+    action = as_json(api.post("/v1/actions", refund(order, customer)))
+    api.decide(action["approval"], "approve", by="maria")
+    words = {"words": f"{order} maria"}
+    (case,) = as_json(api.post("/v1/audit/cases", words, by="auditor"))["items"]
+    assert (case["about"], case["by"]) == (action["id"], ["maria"])
+    shown = as_json(api.get(f"/v1/audit/cases/{case['about']}", by="auditor"))
+    assert all(entry["proof"] for entry in shown["entries"])
+    assert api.post("/v1/audit/cases", words, by="lister").status_code == 403
+    assert api.get("/v1/audit/cases/act_1", by="lister").status_code == 403
+
+
 def test_pages_of_the_log_have_no_gap(api: ApiServer) -> None:
     """Keyset paging by index, newest first."""
     action = api.propose(4_000)
