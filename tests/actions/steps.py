@@ -9,8 +9,8 @@ from functools import partial
 import orjson
 from support.shop_workspace import ShopWorkspace
 
+from sayso.actions.approvals.decided import Decided
 from sayso.actions.approvals.decision import Decision, DecisionChoice
-from sayso.actions.approvals.service import Decided
 from sayso.actions.engine.proposals import Proposal
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.definition import Subject

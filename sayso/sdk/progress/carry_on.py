@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from sayso.actions.approvals.decided import Claim
 from sayso.actions.approvals.outdated import OutdatedCardError
-from sayso.actions.approvals.service import Claim
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import FINAL, Status
 from sayso.agent.request_row import RequestRow, RequestStatus, actions_of, get_request

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sayso.actions.approvals.decided import Decided
 from sayso.actions.approvals.decision import Decision
 from sayso.actions.approvals.repository import ApprovalStatus, get_approval, show_again
-from sayso.actions.approvals.service import Decided
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind

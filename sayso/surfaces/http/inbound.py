@@ -5,11 +5,25 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from sayso.sdk.views.base import View
 from sayso.surfaces.http.auth import Open
 from sayso.surfaces.http.edge import JsonRequest, PlainRoute
-from sayso.surfaces.http.shapes import HeardBody
 
 router = APIRouter(tags=["inbound"], route_class=PlainRoute)
+
+
+class HeardBody(View):
+    """What followed from a provider's webhook.
+
+    Attributes:
+        event: the provider's own id of it.
+        looked_up: actions that are looked up now.
+        request: the request that a customer's words became.
+    """
+
+    event: str
+    looked_up: tuple[str, ...]
+    request: str | None
 
 
 # NOTE: no part of the document: its callers are providers, who speak forms of their own.

@@ -589,17 +589,3 @@ class WebhookPage(View):
     """The webhooks of a tenant, oldest first."""
 
     items: tuple[WebhookView, ...]
-
-
-class HeardBody(View):
-    """What followed from a provider's webhook.
-
-    Attributes:
-        event: the provider's own id of it.
-        looked_up: actions that are looked up now.
-        request: the request that a customer's words became.
-    """
-
-    event: str
-    looked_up: tuple[str, ...]
-    request: str | None

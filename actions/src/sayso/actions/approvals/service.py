@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from sayso.actions.approvals.answer import (
     SolutionDecision,
@@ -13,6 +12,7 @@ from sayso.actions.approvals.answer import (
     each_of,
     signed_yes,
 )
+from sayso.actions.approvals.decided import Agreed, Claim, Decided, claimed
 from sayso.actions.approvals.decision import (
     DIGEST_PREFIX,
     Decision,
@@ -69,39 +69,6 @@ from sayso.store.base import Reader, Transaction
 
 _LOOK_UP_S = 5.0
 """Seconds for the look-up before a no; a person waits for it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreed:
-    """What a yes that was enough has shown, in the transaction that stores it.
-
-    Attributes:
-        approval: as it is stored with the yes. approvers: whose yes each is, as the log tells.
-    """
-
-    approval: ApprovalRow
-    approvers: tuple[Approver, ...]
-
-
-Claim = Callable[[Transaction, ActionRow, Agreed | None], ActionRow | None]
-"""Commits the intent of what people agreed to in the transaction of their yes; None leaves it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """What came of a decision.
-
-    Attributes:
-        agreed: what a yes has shown that was enough.
-        claimed: the intent stands in the same commit, so whoever decided has to make the call; if
-            that process dies, the lease ends and another one looks it up.
-    """
-
-    action: ActionRow
-    approval: ApprovalRow
-    votes: tuple[Vote, ...]
-    agreed: Agreed | None = None
-    claimed: bool = False
 
 
 class Approvals:
@@ -248,7 +215,7 @@ class Approvals:
                     taken.append(self._vote(tx, decision, solution))
                 else:
                     taken.append(self._store_edit(tx, decision, edit, solution))
-            return taken if len(taken) > 1 else [_claimed(tx, one, claim) for one in taken]
+            return taken if len(taken) > 1 else [claimed(tx, one, claim) for one in taken]
 
         attributes = {"sayso.decision": answer.choice.value}
         traceparent = solution.steps[0].action.traceparent
@@ -300,7 +267,7 @@ class Approvals:
             attributes["sayso.action"] = row.name
         with self._telemetry.span("sayso.approve", traceparent, attributes):
             taken = await self._store.write(
-                lambda tx: _claimed(tx, self._vote(tx, decision), claim), brief=True
+                lambda tx: claimed(tx, self._vote(tx, decision), claim), brief=True
             )
         return self._timed(decision, taken)
 
@@ -625,13 +592,3 @@ class Approvals:
                     self._endings.make_stale(tx, asked, error.reason)
 
         await self._store.write(record)
-
-
-def _claimed(tx: Transaction, decided: Decided, claim: Claim | None) -> Decided:
-    """The same, with the intent of what was agreed to where it can stand in this commit."""
-    if claim is None or decided.action.status is not Status.APPROVED:
-        return decided
-    row = claim(tx, decided.action, decided.agreed)
-    if row is None:
-        return decided
-    return replace(decided, action=row, claimed=not row.is_blocked)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from sayso.actions.approvals.decided import Agreed
 from sayso.actions.approvals.decision import approvers_of
 from sayso.actions.approvals.hold import starts_at
 from sayso.actions.approvals.integrity import (
@@ -26,7 +27,6 @@ from sayso.actions.approvals.repository import (
     approval_of,
     votes_about,
 )
-from sayso.actions.approvals.service import Agreed
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import (

@@ -13,11 +13,9 @@ from enum import StrEnum
 from functools import partial
 from typing import assert_never
 
-import orjson
-
+from sayso.actions.approvals.decided import Agreed
 from sayso.actions.approvals.reminders import Reminders
 from sayso.actions.approvals.repository import approval_of
-from sayso.actions.approvals.service import Agreed
 from sayso.actions.approvals.transitions import Transitions
 from sayso.actions.context import EngineContext
 from sayso.actions.controls.blocking import Blocking, Obstacle
@@ -27,6 +25,7 @@ from sayso.actions.engine.follow_up import FollowUps
 from sayso.actions.engine.late_effects import DeniedCalls, check_not_done
 from sayso.actions.engine.outcomes import Endings, Settlements, is_last_harmless
 from sayso.actions.engine.planned_steps import PlannedSteps
+from sayso.actions.engine.quote import quote_of
 from sayso.actions.engine.reconcile import (
     CallAgain,
     Fail,
@@ -48,8 +47,7 @@ from sayso.actions.model.attempt import (
     read_target,
     subject_as_signed,
 )
-from sayso.actions.model.customer_words import WRITTEN_SINCE, keeps_its_time
-from sayso.actions.model.definition import Assurance
+from sayso.actions.model.customer_words import keeps_its_time
 from sayso.actions.model.plan_state import (
     Waits,
     dependency_error,
@@ -63,10 +61,9 @@ from sayso.actions.model.snapshot import Receipt, difference
 from sayso.actions.model.status import FINAL, Status
 from sayso.actions.model.tries import tries_of
 from sayso.actions.policy.judged import schema_hash
-from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code, OutcomeUnknownError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant, monotonic_s, to_micros
-from sayso.store.base import Reader, Transaction, text
+from sayso.store.base import Reader, Transaction
 
 logger = logging.getLogger("sayso.engine")
 
@@ -240,7 +237,7 @@ class Engine:
                 )
         quote, until, subject = await self._store.read(
             lambda reader: (
-                self._quote(reader, row),
+                quote_of(reader, self._personal, row),
                 self._kept_until(reader, row),
                 subject_as_signed(reader, self._personal, self._registry, row),
             ),
@@ -278,21 +275,6 @@ class Engine:
         check_not_done(unproven)
         return await self._refuse(row, Code.CONNECTOR_FAILED, error.message)
 
-    def _quote(self, reader: Reader, row: ActionRow) -> str:
-        if (row.error or {}).get("message") == WRITTEN_SINCE:
-            since = self._written_since(reader, row)
-            if since:
-                return f"{since}Before: {self._request_words(reader, row)}"
-        if row.reason_ref is not None:
-            return self._personal.open(reader, row.tenant, row.reason_ref) or ""
-        approval = approval_of(reader, row)
-        answers = self._answers_to_people(reader, row) if row.status is Status.STALE else ""
-        if answers:
-            return f"{answers}Before: {self._request_words(reader, row)}"
-        if approval is not None:
-            return approval.card.quote
-        return self._request_words(reader, row)
-
     @staticmethod
     def _kept_until(reader: Reader, row: ActionRow) -> int | None:
         """Until when people decide, where a renewed card keeps that; microseconds since 1970."""
@@ -300,54 +282,6 @@ class Engine:
             return None
         approval = approval_of(reader, row)
         return None if approval is None else approval.expires_at
-
-    def _answers_to_people(self, reader: Reader, row: ActionRow) -> str:
-        """What people have asked the customer about it, each with the answer, newest first."""
-        if row.request_id is None:
-            return ""
-        found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
-        refs = None if found is None else found["turns"]
-        told: list[str] = []
-        for ref in orjson.loads(refs) if isinstance(refs, str) else ():
-            match orjson.loads(self._personal.open(reader, row.tenant, ref) or "null"):
-                case [["agent", asked, {"slot": slot}], ["customer", said, *_]]:
-                    if slot == ASKED_BY_PEOPLE:
-                        told.insert(0, f"We asked: {asked}\nAnswered: {said}\n")
-                case _:
-                    pass
-        return "".join(told)
-
-    def _written_since(self, reader: Reader, row: ActionRow) -> str:
-        """What the customer has written in the thread after its request, newest first.
-
-        Not what somebody wrote who was known less surely than who asked.
-        """
-        found = None
-        if row.request_id is not None:
-            found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
-        if found is None or found["conversation"] is None:
-            return ""
-        later = reader.all(
-            "request.later_in_thread",
-            tenant=row.tenant,
-            subject_id=found["subject_id"],
-            conversation=found["conversation"],
-            id=row.request_id,
-            since=found["created_at"],
-        )
-        said = [
-            self._personal.open(reader, row.tenant, text(one, "words_ref"))
-            for one in later
-            if Assurance(text(one, "assurance")).is_as_sure(row.subject.assurance)
-        ]
-        return "".join(f"Written since: {one}\n" for one in said if one)
-
-    def _request_words(self, reader: Reader, row: ActionRow) -> str:
-        if row.request_id is None:
-            return ""
-        found = reader.one("request.by_id", tenant=row.tenant, id=row.request_id)
-        ref = None if found is None else found["words_ref"]
-        return self._personal.open(reader, row.tenant, ref) or "" if isinstance(ref, str) else ""
 
     async def _end_withdrawn(self, row: ActionRow) -> ActionRow | None:
         """End what its customer took back while it was called, once that has surely done nothing.
