@@ -23,6 +23,10 @@ logger = logging.getLogger("sayso.dispatch")
 
 POLL_S = 0.25
 """How often another process's commits are looked for: one read of shared memory, no query."""
+LEAVES_S = 2.0
+"""How long what was changed a moment ago is left to whoever changed it, where other processes do
+the same work: mostly they have it in hand, and each of the others would read the provider in vain.
+What this process was woken for is not left to anybody."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 
@@ -53,6 +57,7 @@ class EmbeddedDispatcher:
         monotonic: seconds of a clock that never jumps, for the pauses.
         poll_s: how often the store's version is looked at.
         grace_s: how long what runs may still take when `run` is cancelled.
+        leaves_s: see `LEAVES_S`; 0 where this process is the only one.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class EmbeddedDispatcher:
         monotonic: Callable[[], float] = monotonic_s,
         poll_s: float = POLL_S,
         grace_s: float = 0.0,
+        leaves_s: float = 0.0,
     ) -> None:
         self._store = store
         self._handlers = handlers
@@ -73,6 +79,7 @@ class EmbeddedDispatcher:
         self._monotonic = monotonic
         self._poll_s = poll_s
         self._grace_s = grace_s
+        self._leaves_micros = int(leaves_s * 1e6)
         self._stragglers = Stragglers(store, clock, monotonic)
         self._running: dict[Item, asyncio.Task[None]] = {}
         self._paused: dict[Item, _Pause] = {}
@@ -95,10 +102,12 @@ class EmbeddedDispatcher:
         try:
             while True:
                 version = await self._version()
-                if version != seen or self._wake.is_set() or self._monotonic() >= look_at:
+                woken = self._wake.is_set()
+                if version != seen or woken or self._monotonic() >= look_at:
+                    leaves = 0 if woken or seen == -1 else self._leaves_micros
                     seen = version
                     self._wake.clear()
-                    look_at = self._monotonic() + await self._sweep_safely()
+                    look_at = self._monotonic() + await self._sweep_safely(leaves)
                 left_s = max(0.0, look_at - self._monotonic())
                 try:
                     async with asyncio.timeout(min(self._poll_s, left_s)):
@@ -111,7 +120,7 @@ class EmbeddedDispatcher:
     async def drain(self) -> None:
         """Run until nothing is due now and nothing runs; for commands that end."""
         while True:
-            started = await self._start_due(self._now(), self._monotonic())
+            started, _ = await self._start_due(self._now(), self._monotonic())
             if not self._running:
                 if not started:
                     return
@@ -144,14 +153,18 @@ class EmbeddedDispatcher:
         except SaysoError:
             return -2
 
-    async def _sweep_safely(self) -> float:
-        """Start what is due; returns seconds until something will be."""
+    async def _sweep_safely(self, leaves: int) -> float:
+        """Start what is due; returns seconds until something will be.
+
+        Args:
+            leaves: microseconds; what was changed since then is left to others.
+        """
         try:
             await self._stragglers.put_due()
             # INVARIANT: one `now` for both, or what falls due in between would be looked for late.
             now, moment = self._now(), self._monotonic()
-            await self._start_due(now, moment)
-            return await self._seconds_to_next(now, moment)
+            _, left_s = await self._start_due(now, moment, leaves)
+            return min(left_s, await self._seconds_to_next(now, moment))
         except SaysoError as error:
             logger.warning("the due index cannot be read: %s", logged(error))
             return _FIRST_PAUSE_S
@@ -160,18 +173,18 @@ class EmbeddedDispatcher:
             logger.error("the due index cannot be read: %s", logged_with_frames(error))  # noqa: TRY400
             return _FIRST_PAUSE_S
 
-    async def _start_due(self, now: int, moment: float) -> int:
+    async def _start_due(self, now: int, moment: float, leaves: int = 0) -> tuple[int, float]:
+        """How many were started, and seconds until what is left to others is not any more."""
         if len(self._running) >= self._at_once:
-            return 0
+            return 0, _LONGEST_PAUSE_S
         limit = self._at_once * 2 + len(self._paused)
         found = await self._store.read(lambda reader: self._due(reader, now, limit), brief=True)
-        due = {
-            Item(noun=noun, tenant=Tenant(text(row, "tenant")), id=text(row, "id")): integer(
-                row, "due_at"
-            )
+        items = {
+            Item(noun=noun, tenant=Tenant(text(row, "tenant")), id=text(row, "id")): row
             for noun, rows in found.items()
             for row in rows
         }
+        due = {item: integer(row, "due_at") for item, row in items.items()}
         if all(len(rows) < limit for rows in found.values()):
             self._forget_but(due, moment)
         room = max(0, self._at_once - len(self._running))
@@ -180,9 +193,14 @@ class EmbeddedDispatcher:
             for item, due_at in due.items()
             if item not in self._running and self._may(item, due_at, moment)
         ]
-        for item in ready[:room]:
+        # NOTE: a clock that went back makes everything seem new, and nothing may wait for that.
+        ages = {item: now - integer(items[item], "updated_at") for item in ready}
+        fresh = {item: age for item, age in ages.items() if 0 <= age < leaves}
+        started = [item for item in ready if item not in fresh][:room]
+        for item in started:
             self._start(item, due_at=due[item])
-        return len(ready[:room])
+        left_s = (leaves - max(fresh.values())) / 1e6 if fresh else _LONGEST_PAUSE_S
+        return len(started), left_s
 
     def _forget_but(self, due: Mapping[Item, int], moment: float) -> None:
         """What is not due any more, whoever saw to it, starts afresh when it is again."""

@@ -50,7 +50,7 @@ from sayso.connectors.base import Connector
 from sayso.connectors.contacts import Contacts
 from sayso.connectors.registry import Connectors
 from sayso.dispatch.base import Dispatcher, Handler
-from sayso.dispatch.embedded import EmbeddedDispatcher
+from sayso.dispatch.embedded import LEAVES_S, EmbeddedDispatcher
 from sayso.dispatch.fleet.remote import RemoteDispatcher
 from sayso.errors import SaysoError
 from sayso.extras import installed_version
@@ -72,7 +72,7 @@ from sayso.sdk.resources.connections import Connections
 from sayso.sdk.resources.people import People, files_of_settings, roles_of
 from sayso.sdk.resources.tokens import Tokens
 from sayso.sdk.wiring.bare_ids import bare_ids_of, settle_bare_ids
-from sayso.sdk.wiring.database import is_fleet, open_store
+from sayso.sdk.wiring.database import is_fleet, is_postgres, open_store
 from sayso.sdk.wiring.no_policy import NoPolicy
 from sayso.sdk.wiring.policy_in_force import PolicyDrafts
 from sayso.sdk.workspace import Workspace
@@ -550,7 +550,10 @@ def _handlers(engine: Engine, agent: AgentFloor) -> dict[str, Handler]:
 def _dispatcher(ground: _Ground, handlers: Mapping[str, Handler]) -> Dispatcher:
     if is_fleet(ground.workspace):
         return RemoteDispatcher(ground.store, ground.clock)
-    return EmbeddedDispatcher(ground.store, handlers, ground.clock, grace_s=GRACE_S)
+    leaves_s = LEAVES_S if is_postgres(ground.workspace) else 0.0
+    return EmbeddedDispatcher(
+        ground.store, handlers, ground.clock, grace_s=GRACE_S, leaves_s=leaves_s
+    )
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -25,10 +25,11 @@ class BriefStore(SqliteStore):
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = True,
     ) -> T:
         """Hand it on as brief."""
-        return await super().write(work, tenant=tenant, brief=brief)
+        return await super().write(work, tenant=tenant, about=about, brief=brief)
 
 
 @pytest.fixture(params=["sqlite", "sqlite, brief", "postgres"])

@@ -199,7 +199,7 @@ class ApprovalResource(Resource):
         row = left = decided.action
         if decided.claimed:
             left = await call_claimed(self._container, row) or row
-        else:
+        elif row.request_id is not None or not wait:
             self._container.dispatcher.wake()
         if wait:
             if row.status is Status.APPROVED:

@@ -125,7 +125,8 @@ class SolutionResource(Resource):
         async with judging_anew(self._container, answer.tenant):
             claim = claim_of(self._container, wait=wait)
             taken = await self._container.approvals.answer(answer, claim)
-        self._container.dispatcher.wake()
+        if not wait or any(one.action.request_id is not None for one in taken):
+            self._container.dispatcher.wake()
         if wait:
             for decided in taken:
                 if decided.claimed:

@@ -486,12 +486,13 @@ class _CutStore:
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         self._left -= 1
         if self._left < 0:
             raise PlugPulledError
-        return await self._store.write(work, tenant=tenant, brief=brief)
+        return await self._store.write(work, tenant=tenant, about=about, brief=brief)
 
     async def read(
         self,

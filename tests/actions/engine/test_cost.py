@@ -28,10 +28,11 @@ class PatientStore(SqliteStore):
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         """Hand it on as one that takes its time."""
-        return await super().write(work, tenant=tenant)
+        return await super().write(work, tenant=tenant, about=about)
 
 
 class Steps:

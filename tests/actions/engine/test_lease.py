@@ -51,12 +51,13 @@ class CountingStore:
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         try:
             if self.failure is not None:
                 raise self.failure
-            return await self._store.write(work, tenant=tenant, brief=brief)
+            return await self._store.write(work, tenant=tenant, about=about, brief=brief)
         finally:
             async with self._tried:
                 self.tries += 1
@@ -98,11 +99,12 @@ class LossyStore(CountingStore):
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         loss, self.loss = self.loss, ""
         if not loss:
-            return await self._store.write(work, tenant=tenant, brief=brief)
+            return await self._store.write(work, tenant=tenant, about=about, brief=brief)
 
         def fail(tx: Transaction) -> T:
             work(tx)
@@ -112,7 +114,7 @@ class LossyStore(CountingStore):
             with pytest.raises(RetryableError):
                 await self._store.write(fail, tenant=tenant)
         if loss != "undone":
-            done = await super().write(work, tenant=tenant, brief=brief)
+            done = await super().write(work, tenant=tenant, about=about, brief=brief)
             if loss == "again":
                 return done
         async with self._tried:

@@ -271,9 +271,13 @@ class AuditLog:
         """What this writer alone has appended; None before it has appended anything."""
         return self._runs.get(tenant)
 
-    def committed(self, reader: Reader, tenant: Tenant) -> Head | None:
-        """The head as it was committed last; None before the log has begun."""
-        known = reader.recall((self, tenant, "head"))
+    def committed(self, reader: Reader, tenant: Tenant, *, anew: bool = False) -> Head | None:
+        """The head as it was committed last; None before the log has begun.
+
+        Args:
+            anew: read it again: of a tenant that the unit does not hold, it may have grown.
+        """
+        known = None if anew else reader.recall((self, tenant, "head"))
         if isinstance(known, Head):
             return known
         row = reader.one("log.head", tenant=tenant)
@@ -316,8 +320,8 @@ class AuditLog:
 
     def _grown(self, tx: Transaction, tenant: Tenant) -> Frontier:
         """The tree with what the units before this one have appended in the same commit."""
-        # INVARIANT: whoever writes holds the database's only writing lock from its first read of
-        # the head to its commit, so within a commit nobody else can have changed it.
+        # INVARIANT: whoever writes holds the tenant's only writing lock from its first read of the
+        # head to its commit, so within a commit nobody else can have changed it.
         grown = tx.recall((self, tenant))
         if not isinstance(grown, Frontier):
             grown = self._open(tx, tenant)

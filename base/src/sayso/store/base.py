@@ -17,7 +17,8 @@ class Reader(Protocol):
 
     @property
     def writes(self) -> bool:
-        """Whether this is a `Transaction`: nobody else writes meanwhile, so nothing is newer."""
+        """Whether this is a `Transaction`: nobody else writes what it may read or change meanwhile,
+        but for what is only appended for other tenants."""
         ...
 
     def one(self, query: str, /, **params: SqlValue) -> Row | None:
@@ -79,8 +80,8 @@ class Transaction(Reader, Protocol):
     def remember(self, key: object, value: object) -> None:
         """Keep a value for this unit and those after it that share its commit.
 
-        Nobody else writes before that commit, so what was read or written once need not be read
-        again. It is forgotten with the commit, and what a unit that fails remembered with the
+        Nobody else writes for this tenant before that commit, so what was read or written once need
+        not be read again. It is forgotten with the commit, and what a unit that fails remembered with the
         unit; so a value that changes has to be remembered anew, never changed in place.
         """
         ...
@@ -100,6 +101,7 @@ class Store(Protocol):
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         """Run a unit of work in a transaction and wait until it is durable.
@@ -108,6 +110,10 @@ class Store(Protocol):
             tenant: the only tenant whose rows the unit may see or change, where the database can
                 hold it to that (docs/reference/stores.md); None for a unit that says so in each
                 statement.
+            about: the tenant that it is about. Where the database can (PostgreSQL), units about
+                other tenants run meanwhile. A unit that turns out to reach beyond, with a statement
+                that names somebody else or nobody and is not marked `(beside)`, is undone and run
+                again alone, as one is that names no tenant at all. So naming it is only for speed.
             brief: the unit takes a millisecond at most, as a few rows by their keys do, and waits
                 for nothing but the database. It may then be run on the caller's own event loop,
                 which costs less than the turn of a thread; one that takes much longer is broken

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from importlib import resources
 
 _NAME = re.compile(
-    r"^-- name: ([a-z][a-z0-9_]*)(?: \((count unread|one row|postgres)\))?$", re.MULTILINE
+    r"^-- name: ([a-z][a-z0-9_]*)(?: \(((?:count unread|one row|postgres|beside|, )+)\))?$",
+    re.MULTILINE,
 )
+_OWNERS = frozenset({"tenant", "owner", "home"})
+"""Parameters that say whose rows a query is about."""
 _PLAIN_INSERT = re.compile(r"insert\s+into\b(?!.*\bon\s+conflict\b)(?!.*\bselect\b)", re.DOTALL)
 
 # The server itself fails where another number of rows was changed (`division_by_zero`), so that
@@ -38,6 +41,8 @@ class Statement:
         count: how many rows it changes when it does not fail, where that is known beforehand or
             nobody asks (-1); None where the server has to say.
         is_checked: it has to change one row; in `sql` the server sees to it.
+        owners: those of its parameters that say whose rows it is about.
+        is_beside: a unit that holds one tenant may run it whatever it names; see `Store.write`.
     """
 
     name: str
@@ -45,6 +50,8 @@ class Statement:
     parameters: tuple[str, ...] = ()
     count: int | None = None
     is_checked: bool = False
+    owners: tuple[str, ...] = ()
+    is_beside: bool = False
 
 
 @functools.cache
@@ -53,7 +60,7 @@ def named_queries() -> dict[str, str]:
 
     One marked `(postgres)` is for that store alone, and not among them.
     """
-    return {name: sql for name, (sql, mark) in _read().items() if mark != "postgres"}
+    return {name: sql for name, (sql, mark) in _read().items() if "postgres" not in mark}
 
 
 @functools.cache
@@ -63,6 +70,10 @@ def numbered_queries() -> dict[str, Statement]:
     A query whose name is followed by `(count unread)` is one whose count no caller reads: its
     answer need not be waited for, and `run` returns -1. With `(one row)`, `run` returns 1 without
     waiting, and the unit fails when it was another number.
+
+    One marked `(beside)` may be run while others write for other tenants: what it reads of somebody
+    else is only appended to, or changed by units that run alone; what it writes is one row of its
+    own, or one that is the same whoever writes it.
     """
     return {name: _numbered(name, sql, mark) for name, (sql, mark) in _read().items()}
 
@@ -86,8 +97,8 @@ def repeated_query(name: str, times: int) -> tuple[str, tuple[str, ...]]:
 
 
 @functools.cache
-def _read() -> dict[str, tuple[str, str | None]]:
-    found: dict[str, tuple[str, str | None]] = {}
+def _read() -> dict[str, tuple[str, frozenset[str]]]:
+    found: dict[str, tuple[str, frozenset[str]]] = {}
     folder = resources.files("sayso.store") / "sql" / "queries"
     for file in sorted(folder.iterdir(), key=lambda item: item.name):
         if not file.name.endswith(".sql"):
@@ -97,11 +108,11 @@ def _read() -> dict[str, tuple[str, str | None]]:
         for name, mark, sql in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
             key = f"{noun}.{name}"
             assert key not in found, f"two queries are called {key}"
-            found[key] = (sql.strip().rstrip(";"), mark)
+            found[key] = (sql.strip().rstrip(";"), frozenset((mark or "").split(", ")))
     return found
 
 
-def _numbered(name: str, sql: str, mark: str | None) -> Statement:
+def _numbered(name: str, sql: str, marks: frozenset[str]) -> Statement:
     parameters: list[str] = []
 
     def number(match: re.Match[str]) -> str:
@@ -113,7 +124,7 @@ def _numbered(name: str, sql: str, mark: str | None) -> Statement:
         return f"${parameters.index(parameter) + 1}"
 
     numbered = _PARAMETER.sub(number, sql).strip().rstrip(";")
-    one_row = mark == "one row"
+    one_row = "one row" in marks
     known = 1 if one_row or _PLAIN_INSERT.match(numbered) else None
     if one_row:
         numbered = f"with changed as ({numbered} returning 1) {_ONE_ROW}"
@@ -121,6 +132,8 @@ def _numbered(name: str, sql: str, mark: str | None) -> Statement:
         name=name,
         sql=numbered,
         parameters=tuple(parameters),
-        count=-1 if mark == "count unread" else known,
+        count=-1 if "count unread" in marks else known,
         is_checked=one_row,
+        owners=tuple(one for one in parameters if one in _OWNERS),
+        is_beside="beside" in marks,
     )

@@ -22,7 +22,8 @@ class Unit:
     """A unit of work and who waits for it.
 
     Attributes:
-        brief: see `Store.write`.
+        tenant, about, brief: see `Store.write`.
+        alone: nobody writes beside it: it has turned out to reach beyond what it is about.
         asked_at: when it was made, by the monotonic clock, in seconds.
     """
 
@@ -31,7 +32,14 @@ class Unit:
     brief: bool
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    about: str | None = None
+    alone: bool = False
     asked_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def held(self) -> str | None:
+        """The tenant that is its own while it runs; None where all of them are."""
+        return None if self.alone else self.tenant or self.about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

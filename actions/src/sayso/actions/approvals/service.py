@@ -136,7 +136,8 @@ class Approvals:
                 looked_at[:] = [decision]
                 check_reason(decision)
                 await self._settle_denied(decision)
-            return await self._store.write(work)
+            whose = decisions[0].tenant if decisions else None
+            return await self._store.write(work, about=whose)
         except RefusedError as error:
             if looked_at and error.code is not Code.NOT_FOUND:
                 await self._record_refusal(looked_at[0], error)
@@ -220,7 +221,7 @@ class Approvals:
         attributes = {"sayso.decision": answer.choice.value}
         traceparent = solution.steps[0].action.traceparent
         with self._telemetry.span("sayso.approve", traceparent, attributes):
-            taken = await self._store.write(work, brief=True)
+            taken = await self._store.write(work, about=answer.tenant, brief=True)
         for (_, decision), decided in zip(said, taken, strict=True):
             self._timed(decision, decided)
         return taken
@@ -267,7 +268,9 @@ class Approvals:
             attributes["sayso.action"] = row.name
         with self._telemetry.span("sayso.approve", traceparent, attributes):
             taken = await self._store.write(
-                lambda tx: claimed(tx, self._vote(tx, decision), claim), brief=True
+                lambda tx: claimed(tx, self._vote(tx, decision), claim),
+                about=decision.tenant,
+                brief=True,
             )
         return self._timed(decision, taken)
 
@@ -417,7 +420,7 @@ class Approvals:
             "sayso.approve", edit.row.traceparent, {"sayso.decision": "edit"}
         ):
             return await self._store.write(
-                lambda tx: self._store_edit(tx, decision, edit), brief=True
+                lambda tx: self._store_edit(tx, decision, edit), about=decision.tenant, brief=True
             )
 
     async def _draft_edit(self, decision: Decision) -> Edit:
@@ -591,4 +594,4 @@ class Approvals:
                 if asked.status is Status.PENDING_APPROVAL:  # else somebody was faster
                     self._endings.make_stale(tx, asked, error.reason)
 
-        await self._store.write(record)
+        await self._store.write(record, about=decision.tenant)

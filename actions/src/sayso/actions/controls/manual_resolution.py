@@ -66,10 +66,13 @@ class ManualSettlements:
         """
         try:
             _check_evidence(settlement)
-            return await self._store.write(lambda tx: self._settle(tx, settlement))
+            return await self._store.write(
+                lambda tx: self._settle(tx, settlement), about=settlement.tenant
+            )
         except RefusedError as error:
             await self._store.write(
-                partial(self._record_refusal, settlement=settlement, error=error)
+                partial(self._record_refusal, settlement=settlement, error=error),
+                about=settlement.tenant,
             )
             raise
 

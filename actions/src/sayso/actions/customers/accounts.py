@@ -161,7 +161,9 @@ class Accounts:
             new = [tie for tie in new if tie.pair not in parted]
         if gone or new:
             known = await self._store.write(
-                lambda tx: self._set_right(tx, tenant, writer.id, gone, new), brief=True
+                lambda tx: self._set_right(tx, tenant, writer.id, gone, new),
+                brief=True,
+                about=tenant,
             )
         # What nobody here can read is neither used here nor ended: others may have the connector.
         usable = [link for link in known if lasts.get(link.id, True)]

@@ -123,11 +123,11 @@ class LeaseKeeper:
         """
         for pause_s in WRITE_PAUSES_S:
             try:
-                return await self._store.write(work, brief=True)
+                return await self._store.write(work, brief=True, about=self.row.tenant)
             except (RetryableError, OutcomeUnknownError, ConfigError) as error:
                 logger.warning("%s cannot be written down yet: %s", self.row.id, logged(error))
                 await asyncio.sleep(pause_s)
-        return await self._store.write(work, brief=True)
+        return await self._store.write(work, brief=True, about=self.row.tenant)
 
     def _look_again_s(self) -> float | None:
         return min(self._lease_s / 3, self._left_s()) if self._ends_call else None
@@ -142,7 +142,7 @@ class LeaseKeeper:
             # NOTE: a database that is busy or full must not break the call off by itself, whose
             # answer would be lost. Once the lease has ended, who takes over looks the call up.
             with contextlib.suppress(SaysoError):
-                due_at = await self._store.write(self._extend, brief=True)
+                due_at = await self._store.write(self._extend, brief=True, about=self.row.tenant)
                 self.row = replace(self.row, due_at=due_at)
 
     def _extend(self, tx: Transaction) -> int | None:

@@ -214,7 +214,9 @@ class Engine:
             done = await self._denied.settle(row)
             if done is not None:
                 return done
-        return await self._store.write(lambda tx: self._expire(tx, row, now), brief=True)
+        return await self._store.write(
+            lambda tx: self._expire(tx, row, now), brief=True, about=row.tenant
+        )
 
     def _expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
         expired = self._endings.expire(tx, row, now)
@@ -270,6 +272,7 @@ class Engine:
                     due_at=now + retry_delay_micros(row.attempts, None),
                 ),
                 brief=True,
+                about=row.tenant,
             )
             raise error
         check_not_done(unproven)
@@ -290,7 +293,9 @@ class Engine:
         """
         if row.call_key is None or row.request_id is None or row.undoes is not None:
             return None
-        return await self._store.write(lambda tx: self._endings.end_withdrawn(tx, row), brief=True)
+        return await self._store.write(
+            lambda tx: self._endings.end_withdrawn(tx, row), brief=True, about=row.tenant
+        )
 
     async def _end_in_vain(self, row: ActionRow) -> ActionRow | None:
         """The same, and of what was to be said and is not true any more: it was surely not said."""
@@ -301,7 +306,9 @@ class Engine:
         if why is None or row.status is Status.APPROVED:
             return None  # a claim asks by itself
         no = RefusedError(Code.OVERTAKEN, why)
-        return await self._store.write(lambda tx: self._settlements.settle(tx, row, no, Try.PROVEN))
+        return await self._store.write(
+            lambda tx: self._settlements.settle(tx, row, no, Try.PROVEN), about=row.tenant
+        )
 
     # ---- claim: everything that could have changed is checked again --------------------------
 
@@ -311,7 +318,9 @@ class Engine:
             found = await self._denied.look_up(row)
             if isinstance(found, Receipt):
                 return await self._store.write(
-                    lambda tx: self._settlements.reconcile(tx, row, found), brief=True
+                    lambda tx: self._settlements.reconcile(tx, row, found),
+                    brief=True,
+                    about=row.tenant,
                 )
             guarantee = self._registry.action(row.name).guarantee
             unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
@@ -325,7 +334,7 @@ class Engine:
                 problem = "another step of its plan did not succeed"
                 return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
             if waiting is Waits.OPEN:
-                await self._store.write(lambda tx: park(tx, row), brief=True)
+                await self._store.write(lambda tx: park(tx, row), brief=True, about=row.tenant)
                 return None
         try:
             claimed = await self._commit_intent(row)
@@ -352,7 +361,7 @@ class Engine:
             claim = partial(
                 self._claims.commit_intent, row=row, read_at=read_at, read_after=read_after
             )
-            claimed = await self._store.write(claim, brief=True)
+            claimed = await self._store.write(claim, brief=True, about=row.tenant)
             if not isinstance(claimed, ReadAgain):
                 return claimed
             read_after = claimed.settled
@@ -407,7 +416,7 @@ class Engine:
         # not would do it again; nor is the change its own effect.
         check_not_done(unproven)
         stored = await self._store.write(
-            lambda tx: self._endings.make_stale(tx, row, reason), brief=True
+            lambda tx: self._endings.make_stale(tx, row, reason), brief=True, about=row.tenant
         )
         if stored is not None and stored.status is not Status.STALE:
             check_claimed(stored)
@@ -415,7 +424,7 @@ class Engine:
 
     async def _refuse(self, row: ActionRow, code: Code, message: str) -> ActionRow | None:
         return await self._store.write(
-            lambda tx: self._endings.refuse(tx, row, code, message), brief=True
+            lambda tx: self._endings.refuse(tx, row, code, message), brief=True, about=row.tenant
         )
 
     # ---- call and settle -----------------------------------------------------------------------
@@ -493,7 +502,7 @@ class Engine:
 
     async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
         return await self._store.write(
-            lambda tx: self._blocking.take_back(tx, row, stop, which), brief=True
+            lambda tx: self._blocking.take_back(tx, row, stop, which), brief=True, about=row.tenant
         )
 
     # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
@@ -508,12 +517,16 @@ class Engine:
         match move:
             case Settle(receipt=receipt):
                 settled = await self._store.write(
-                    lambda tx: self._settlements.reconcile(tx, row, receipt), brief=True
+                    lambda tx: self._settlements.reconcile(tx, row, receipt),
+                    brief=True,
+                    about=row.tenant,
                 )
                 return self._timed(settled)
             case Fail(failed=failed):
                 settled = await self._store.write(
-                    lambda tx: self._settlements.effect_failed(tx, row, failed), brief=True
+                    lambda tx: self._settlements.effect_failed(tx, row, failed),
+                    brief=True,
+                    about=row.tenant,
                 )
                 return self._timed(settled)
             case CallAgain(proven=proven):
@@ -522,7 +535,7 @@ class Engine:
                     return ended
                 self._passing(Boundary.BEFORE_INTENT)
                 claimed = await self._store.write(
-                    lambda tx: self._claims.claim_again(tx, row), brief=True
+                    lambda tx: self._claims.claim_again(tx, row), brief=True, about=row.tenant
                 )
                 if claimed is None or claimed.is_blocked:
                     return claimed
@@ -544,7 +557,7 @@ class Engine:
 
     async def _stay_unknown(self, row: ActionRow, wait: Wait) -> None:
         stayed = await self._store.write(
-            lambda tx: self._settlements.stay_unknown(tx, row, wait), brief=True
+            lambda tx: self._settlements.stay_unknown(tx, row, wait), brief=True, about=row.tenant
         )
         if stayed is not None and wait.due_at is None:
             # Once per action: from here on it is not due, so nobody comes by again.

@@ -40,7 +40,9 @@ class FollowUps:
         shown, or cannot be asked for, is looked up again, and then left to a person.
         """
         found = await self._calls.look_up(row)
-        moved = await self._context.store.write(lambda tx: self._write(tx, row, found), brief=True)
+        moved = await self._context.store.write(
+            lambda tx: self._write(tx, row, found), brief=True, about=row.tenant
+        )
         if moved is not None and moved.status is Status.FAILED:
             logger.error(
                 "%s %s had been %s, and the provider shows that it failed",

@@ -78,7 +78,7 @@ class DeniedCalls:
         found = await self.look_up(row)
         if isinstance(found, Receipt):
             return await self._store.write(
-                lambda tx: self._settlements.reconcile(tx, row, found), brief=True
+                lambda tx: self._settlements.reconcile(tx, row, found), brief=True, about=row.tenant
             )
         check_not_done(not_proven(row, guarantee, found, self._transitions.now()))
         return None
@@ -91,7 +91,9 @@ class DeniedCalls:
         """
         found = None if row.call_key is None else await self.look_up(row)
         if isinstance(found, Receipt):
-            done = await self._store.write(lambda tx: self._tell_late(tx, row, found), brief=True)
+            done = await self._store.write(
+                lambda tx: self._tell_late(tx, row, found), brief=True, about=row.tenant
+            )
             if done is not None:
                 logger.error(
                     "%s %s had ended as %s, and the provider shows that it was done",
@@ -106,6 +108,7 @@ class DeniedCalls:
                 "action.due_again", tenant=row.tenant, id=row.id, last_seq=row.last_seq, due_at=at
             ),
             brief=True,
+            about=row.tenant,
         )
         return None
 

@@ -96,13 +96,16 @@ class PlannedSteps:
                 return await self._store.write(
                     lambda tx: self._judge_stored(tx, row, draft, outcome, moment),
                     brief=True,
+                    about=row.tenant,
                 )
             except RefusedError as error:
                 if isinstance(outcome, RefusedError):
                     raise
                 unfit = error  # else it would stay due, and be judged in vain, for ever
                 return await self._store.write(
-                    lambda tx: self._judge_stored(tx, row, draft, unfit, moment), brief=True
+                    lambda tx: self._judge_stored(tx, row, draft, unfit, moment),
+                    brief=True,
+                    about=row.tenant,
                 )
 
     def _part(self, reader: Reader, row: ActionRow) -> tuple[ActionRow, ...]:
@@ -146,7 +149,7 @@ class PlannedSteps:
             return [step for step in stored if step is not None]
 
         with self._telemetry.span("sayso.judge", row.traceparent, {"sayso.action": row.name}):
-            stored = await self._store.write(work)
+            stored = await self._store.write(work, about=row.tenant)
         return next((step for step in stored if step.id == row.id), None)
 
     def _judge_plan(

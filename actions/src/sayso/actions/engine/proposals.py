@@ -189,7 +189,9 @@ class Proposals:
         with self._telemetry.span("sayso.judge", draft.traceparent, {"sayso.action": draft.name}):
             try:
                 return await self._store.write(
-                    lambda tx: self._insert(tx, draft, outcome, proposal, claim), brief=True
+                    lambda tx: self._insert(tx, draft, outcome, proposal, claim),
+                    brief=True,
+                    about=proposal.tenant,
                 )
             except RefusedError as error:
                 told = isinstance(error, _ToldError) or error.code is Code.IDEMPOTENCY_CONFLICT
@@ -198,7 +200,9 @@ class Proposals:
                 # What a connector gave can be neither judged nor kept, which is a no to the action.
                 unfit = error
                 return await self._store.write(
-                    lambda tx: self._insert(tx, draft, unfit, proposal, None), brief=True
+                    lambda tx: self._insert(tx, draft, unfit, proposal, None),
+                    brief=True,
+                    about=proposal.tenant,
                 )
 
     async def dry_run(self, proposal: Proposal) -> Judged:
@@ -291,7 +295,7 @@ class Proposals:
             )
             self._ledger.log.append(tx, proposal.tenant, entry)
 
-        await self._store.write(record)
+        await self._store.write(record, about=proposal.tenant)
 
     def _draft(self, proposal: Proposal, fingerprint: str) -> ActionRow:
         now = to_micros(self._clock.now())

@@ -267,6 +267,7 @@ class FollowingStore:
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         """See `Store.write`.
@@ -276,10 +277,10 @@ class FollowingStore:
         """
         for _ in range(_TRIES):
             try:
-                return await self._store.write(work, tenant=tenant, brief=brief)
+                return await self._store.write(work, tenant=tenant, about=about, brief=brief)
             except PolicyMovedError:
                 await self._policies.load(self._store)
-        return await self._store.write(work, tenant=tenant, brief=brief)
+        return await self._store.write(work, tenant=tenant, about=about, brief=brief)
 
     async def read(
         self, work: Callable[[Reader], T], *, tenant: str | None = None, brief: bool = False

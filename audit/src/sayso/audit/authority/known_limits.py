@@ -26,7 +26,7 @@ class KnownLimits:
     """The sums of each log, as far as a `Follower` has proven it.
 
     INVARIANT: changed under the follower's lock alone; who reads them holds the writing lock of the
-    database, so that nobody else can have brought a log further meanwhile.
+    tenant, so that nobody else can have brought its log further meanwhile.
     """
 
     def __init__(self, log: AuditLog) -> None:

@@ -234,6 +234,9 @@ class Follower:
         known = self._begin(reader, tenant)
         if head is None or not head.size:
             return known
+        if known.size > head.size and reader.writes:
+            # Of a log that this unit does not hold: it has grown since, and another unit saw it.
+            head = self._log.committed(reader, tenant, anew=True) or head
         followed = self._over(reader, tenant, known, head)
         self._keep(reader, tenant, followed)
         return followed

@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: one writer at a time in the whole fleet, whose commits are shared."""
+"""The store on PostgreSQL: one writer of a tenant at a time in the whole fleet."""
 
 from __future__ import annotations
 
@@ -25,16 +25,20 @@ from sayso.store.postgres.connection import (
 )
 from sayso.store.postgres.errors import ConnectionLostError, logged_with_state, store_error
 from sayso.store.postgres.examination import examine_part, read_parts
+from sayso.store.postgres.lines import Lines
 from sayso.store.postgres.schema import check_version, migrate_postgres
 from sayso.store.postgres.session import PostgresSession
-from sayso.store.postgres.writer import CHANNEL, PostgresReader, PostgresWriter, patiently
+from sayso.store.postgres.transaction import PostgresReader
+from sayso.store.postgres.writer import CHANNEL, PostgresWriter, patiently
 from sayso.store.queries import Statement
-from sayso.store.units import Unit, WaitingUnits
+from sayso.store.units import Unit
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
 
 _READERS = 4
+WRITERS = 4
+"""So many tenants are written for at once by one process, on a connection each."""
 BUSY_TIMEOUT_S = 5.0
 _READ_IDLE_TIMEOUT_S = 300
 """An export writes files between its queries, and holds nobody up."""
@@ -62,8 +66,10 @@ class PostgresStore:
         ConfigError: `store_version`, `store_unavailable`, `store_read_only`, `invalid_setting`.
         RetryableError: `store_unavailable`, while the server cannot be reached.
 
-    Guarantees: units of all processes run one after the other, those of one process in the order
-    in which they were handed over; those that wait together share one commit. A crash, of this
+    Guarantees: units about one tenant run one after the other in all processes, those of one process
+    in the order in which they were handed over, and those that wait together share one commit. A
+    unit that is about no tenant in particular, or that reaches beyond its own, runs beside no
+    other. A crash, of this
     process or of the server, loses only units whose `write` has not returned. A unit whose
     connection breaks fails with `store_unavailable` and is not stored; where the connection breaks
     while it commits, the database is asked whether it did.
@@ -82,31 +88,32 @@ class PostgresStore:
         self._busy_timeout_s = busy_timeout_s
         if create:
             migrate_postgres(url)
+        session = self._open_writer()  # or the caller hears at once why there is none
         self._damage: SaysoError | None = None
-        self._units = WaitingUnits()
-        self._writer = PostgresWriter(self._open_writer, self._units, self._committed)
-        self._listener = Listener(
-            lambda: connect(url), CHANNEL, own_pid=lambda: self._writer.backend_pid
-        )
+        self._lines = Lines(WRITERS, self._add_writer)
+        self._writers: list[PostgresWriter] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = Listener(lambda: connect(url), CHANNEL, is_own=self._is_own)
         self._closing = threading.Lock()
         self._let_go = False
         self._local = threading.local()
         self._reading: list[PostgresSession] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
-        self._thread = threading.Thread(target=self._writer.run, name="sayso-write", daemon=True)
-        self._thread.start()
+        self._lines.enter()
+        self._add_writer(session)
 
     async def write(
         self,
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        unit = Unit(work=work, tenant=tenant, brief=brief, future=future, loop=loop)
-        if not self._units.add(unit):
+        unit = Unit(work=work, tenant=tenant, about=about, brief=brief, future=future, loop=loop)
+        if not self._lines.add(unit):
             raise _closed()
         try:
             return await future
@@ -162,7 +169,7 @@ class PostgresStore:
         await self.read(work)
 
     async def close(self) -> None:
-        self._units.close()
+        self._lines.close()
         await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
 
     def _shut_down(self) -> None:
@@ -170,7 +177,8 @@ class PostgresStore:
         with self._closing:
             if self._let_go:
                 return
-            self._thread.join()
+            for thread in self._threads:
+                thread.join()
             self._readers.shutdown(wait=True)
             for session in self._reading:
                 session.close()
@@ -179,7 +187,7 @@ class PostgresStore:
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         """What the work gives, on a thread for readers."""
-        if self._units.closed:
+        if self._lines.closed:
             raise _closed()
         try:
             reading = asyncio.get_running_loop().run_in_executor(self._readers, work)
@@ -189,6 +197,16 @@ class PostgresStore:
 
     def _committed(self) -> None:
         self._listener.grow()
+
+    def _is_own(self, pid: int) -> bool:
+        return any(writer.backend_pid == pid for writer in self._writers)
+
+    def _add_writer(self, session: PostgresSession | None = None) -> None:
+        writer = PostgresWriter(self._open_writer, self._lines, self._committed, session)
+        self._writers.append(writer)
+        thread = threading.Thread(target=writer.run, name="sayso-write", daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _open_writer(self) -> PostgresSession:
         waits = {"lock_timeout": f"{round(self._busy_timeout_s * 1000)}ms"}
@@ -344,15 +362,15 @@ class Listener:
     Args:
         connect: opens a connection in autocommit mode.
         channel: what to listen to.
-        own_pid: the server's process whose notices this process does not need.
+        is_own: whether the notices of that process of the server are of no use to this one.
     """
 
     def __init__(
-        self, connect: Callable[[], PgConnection], channel: str, own_pid: Callable[[], int | None]
+        self, connect: Callable[[], PgConnection], channel: str, is_own: Callable[[int], bool]
     ) -> None:
         self._connect = connect
         self._channel = channel
-        self._own_pid = own_pid
+        self._is_own = is_own
         self._lock = threading.Lock()
         self._number = 0
         self._listening = False
@@ -413,5 +431,5 @@ class Listener:
             while not self._closing.is_set():
                 selector.select()
                 for notice in connection.notifies(timeout=0):
-                    if notice.pid != self._own_pid():
+                    if not self._is_own(notice.pid):
                         self.grow()

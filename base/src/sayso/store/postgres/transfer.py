@@ -18,7 +18,8 @@ from sayso.store.postgres.connection import (
 )
 from sayso.store.postgres.errors import store_error
 from sayso.store.postgres.schema import LOCK_TIMEOUT_S, migrate_postgres
-from sayso.store.postgres.writer import ALL_TENANTS, WRITER_LOCK
+from sayso.store.postgres.transaction import ALL_TENANTS
+from sayso.store.postgres.writer import WRITER_LOCK
 from sayso.store.transfer import Origin, Table, Target, Values, refuse_unless_empty
 
 _AT_ONCE = 2000

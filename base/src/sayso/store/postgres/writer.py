@@ -1,17 +1,18 @@
-"""The writing thread of the PostgreSQL store: groups of units, one commit each."""
+"""A writing thread of the PostgreSQL store: groups of units of one tenant, one commit each."""
 
 from __future__ import annotations
 
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import psycopg
 
 from sayso.errors import Code, OutcomeUnknownError, RetryableError, SaysoError
-from sayso.store.base import Row, SqlValue, integer
+from sayso.store.base import integer
 from sayso.store.postgres.errors import (
     ConnectionLostError,
     logged_with_state,
@@ -19,9 +20,11 @@ from sayso.store.postgres.errors import (
     store_error,
     unit_error,
 )
+from sayso.store.postgres.lines import Line, Lines
 from sayso.store.postgres.session import PostgresSession, ServerReply
-from sayso.store.queries import Statement, numbered_queries
-from sayso.store.units import Remembering, Shared, Unit, UnitOutcome, WaitingUnits, answer
+from sayso.store.postgres.transaction import PostgresTransaction, ReachesBeyondError
+from sayso.store.queries import Statement
+from sayso.store.units import Shared, Unit, UnitOutcome, answer
 
 logger = logging.getLogger("sayso.store")
 T = TypeVar("T")
@@ -29,8 +32,8 @@ T = TypeVar("T")
 PATIENCE_S = 20.0
 """How long a server that went away is waited for before units fail."""
 WRITER_LOCK = 0x53617953
-"""The advisory lock that one writer of a database holds at a time (`SayS`)."""
-ALL_TENANTS = "*"
+"""The advisory lock of all writers of a database (`SayS`): whoever runs alone holds it, and whoever
+writes for one tenant shares it, and then holds that tenant's."""
 CHANNEL = "sayso"
 _PASSING = {Code.STORE_UNAVAILABLE, Code.STORE_READ_ONLY}
 """What a failover brings with it: no server, then one that is no primary yet."""
@@ -39,15 +42,21 @@ _LONGEST_PAUSE_S = 1.0
 
 _BEGIN = Statement(name="~begin", sql="begin")
 _LOCK = Statement(name="~lock", sql=f"select pg_advisory_xact_lock({WRITER_LOCK})")
+_LOCK_SHARED = Statement(
+    name="~lock_shared", sql=f"select pg_advisory_xact_lock_shared({WRITER_LOCK})"
+)
+# Two tenants whose names hash to the same number take turns, which does no harm.
+_LOCK_TENANT = Statement(
+    name="~lock_tenant",
+    sql=f"select pg_advisory_xact_lock({WRITER_LOCK}, hashtext($1))",
+    parameters=("tenant",),
+)
 _SAVEPOINT = Statement(name="~savepoint", sql="savepoint unit")
 _DEFERRED = Statement(name="~deferred", sql="set constraints all deferred")
 _IMMEDIATE = Statement(name="~immediate", sql="set constraints all immediate")
 _RELEASE = Statement(name="~release", sql="release unit")
 _UNDO = Statement(name="~undo", sql="rollback to unit")
 _ROLLBACK = Statement(name="~rollback", sql="rollback")
-_TENANT = Statement(
-    name="~tenant", sql="select set_config('app.tenant', $1, true)", parameters=("tenant",)
-)
 _MARK = Statement(
     name="~mark",
     sql="insert into commit_mark (writer, number) values ($1, $2)"
@@ -105,101 +114,27 @@ def patiently(
         pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
-class PostgresReader:
-    """Named queries in one transaction.
-
-    Args:
-        bound: the only tenant whose rows may be seen or written; when None, each statement is held
-            to the tenant that it names, and one that names none sees all.
-    """
-
-    writes = False
-    _onward = True  # what is read ahead is made while its reader is busy with what came before
-
-    def __init__(
-        self, session: PostgresSession, bound: str | None, scope: str | None = None
-    ) -> None:
-        self._session = session
-        self._statements = numbered_queries()
-        self._bound = bound
-        self._sent: dict[tuple[str, frozenset[tuple[str, SqlValue]]], ServerReply] = {}
-        self.scope = scope
-        """The tenant that the transaction is set to now, where that is known."""
-        self.has_read = False
-        """Whether an answer has come."""
-
-    def one(self, query: str, /, **params: SqlValue) -> Row | None:
-        rows = self.all(query, **params)
-        return rows[0] if rows else None
-
-    def all(self, query: str, /, **params: SqlValue) -> list[Row]:
-        sent = self._sent.pop((query, frozenset(params.items())), None) if self._sent else None
-        answer = sent or self._send(self._statements[query], params)
-        rows = self._session.rows(answer, onward=self._onward)
-        self.has_read = True
-        return rows
-
-    def each(self, query: str, params: Sequence[Mapping[str, SqlValue]], /) -> list[Row]:
-        answers = [self._send(self._statements[query], one) for one in params]
-        rows = [self._session.rows(answer, onward=self._onward)[0] for answer in answers]
-        self.has_read = True
-        return rows
-
-    def ahead(self, query: str, /, **params: SqlValue) -> None:
-        key = (query, frozenset(params.items()))
-        if key not in self._sent:
-            self._sent[key] = self._send(self._statements[query], params)
-
-    def recall(self, key: object) -> object | None:
-        return None
-
-    def _send(self, statement: Statement, params: Mapping[str, SqlValue]) -> ServerReply:
-        named = params.get("tenant")
-        wanted = self._bound or (named if isinstance(named, str) else ALL_TENANTS)
-        if wanted != self.scope:
-            self._session.send(_TENANT, {"tenant": wanted})
-            self.scope = wanted
-        return self._session.send(statement, params)
-
-
-class _PostgresTransaction(Remembering, PostgresReader):
-    """One unit of work inside the writer's commit."""
-
-    writes = True
-    _onward = False  # each time that the server is told to go on costs, and a unit is short
-
-    def __init__(
-        self, session: PostgresSession, bound: str | None, scope: str | None, shared: Shared
-    ) -> None:
-        super().__init__(session, bound, scope)
-        self.shared = shared
-
-    def run(self, query: str, /, **params: SqlValue) -> int:
-        self._sent.clear()
-        statement = self._statements[query]
-        sent = self._send(statement, params)
-        return self._session.count(sent) if statement.count is None else statement.count
-
-
 class PostgresWriter:
-    """Runs the units of this process one after the other on its own connection.
+    """Runs units of this process, one line at a time, on its own connection.
 
     Args:
         connect: opens a session.
-        units: where they wait.
+        lines: where they wait.
         committed: called after each commit, before its units hear of it.
+        session: the first one; opened when it is needed where there is none.
     """
 
     def __init__(
         self,
         connect: Callable[[], PostgresSession],
-        units: WaitingUnits,
+        lines: Lines,
         committed: Callable[[], None],
+        session: PostgresSession | None = None,
     ) -> None:
         self._connect = connect
-        self._units = units
+        self._lines = lines
         self._committed = committed
-        self._session: PostgresSession | None = connect()
+        self._session = session
         self._name = secrets.token_hex(16)
         self._number = 0
 
@@ -210,46 +145,64 @@ class PostgresWriter:
         return None if session is None or session.is_lost else session.backend_pid
 
     def run(self) -> None:
-        """Serve until the line is closed and empty."""
-        while group := self._units.take():
+        """Serve until the lines are closed and empty."""
+        while taken := self._lines.take():
+            line, group = taken
             try:
-                answer(self._commit(group))
+                if group:
+                    answer(self._commit(line, group))
             except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
-                self._let_go()
+                self._drop_session()
                 answer([UnitOutcome(unit=unit, error=error) for unit in group])
+            finally:
+                self._lines.let_go(line)
         self._leave()
 
-    def _commit(self, group: list[Unit]) -> list[UnitOutcome]:
+    def _commit(self, line: Line, group: list[Unit]) -> list[UnitOutcome]:
         try:
-            return self._try_commit(group, apart=False)
+            return self._try_commit(line, group, apart=False)
         except _UnclearError:
-            return self._try_commit(group, apart=True)
+            return self._try_commit(line, group, apart=True)
 
-    def _try_commit(self, group: list[Unit], *, apart: bool) -> list[UnitOutcome]:
+    def _try_commit(self, line: Line, group: list[Unit], *, apart: bool) -> list[UnitOutcome]:
         try:
-            session = self._begin()
+            session = self._begin(line.tenant)
         except SaysoError as error:
-            waiting = [*group, *self._units.take_all()]
+            waiting = [*group, *self._lines.take_rest(line)]
             return [UnitOutcome(unit=unit, error=error) for unit in waiting]
-        self._units.join(group)
-        done = _Group(session, group, apart=apart)
+        self._lines.join(line, group)
+        done = _Group(session, group, line.tenant, apart=apart)
+        outcomes = self._carry_out(session, done, line)
+        # INVARIANT: they have no outcome, and nothing below can fail, so each is run once more and
+        # answered once.
+        self._lines.put_back([replace(unit, alone=True) for unit in done.beyond], None)
+        return outcomes
+
+    def _carry_out(self, session: PostgresSession, done: _Group, line: Line) -> list[UnitOutcome]:
+        group = done.units
         try:
             for at, unit in enumerate(group):
                 done.run(unit)
                 if session.is_lost:
-                    self._units.put_back(group[at + 1 :])
+                    self._lines.put_back(group[at + 1 :], line.tenant)
                     del group[at + 1 :]  # they are answered another time
                     raise ConnectionLostError
             done.finish()
         except _UnclearError:
             self._undo(session)
             raise
+        except ReachesBeyondError:
+            self._undo(session)
+            return done.all_beyond()
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
             self._undo(session)
             return done.all_failed(store_error(error))
-        return self._end(session, done)
+        if len(done.beyond) == len(group):
+            self._undo(session)
+            return []
+        return self._end(session, done, line.tenant)
 
-    def _end(self, session: PostgresSession, done: _Group) -> list[UnitOutcome]:
+    def _end(self, session: PostgresSession, done: _Group, tenant: str | None) -> list[UnitOutcome]:
         """Commit, and find out whether it happened when the answer is lost.
 
         INVARIANT: what fails before COMMIT has the server leave that out, so nothing is stored.
@@ -258,20 +211,25 @@ class PostgresWriter:
         commit: ServerReply | None = None
         try:
             session.send(_MARK, {"writer": self._name, "number": self._number})
-            session.send(_NOTIFY)
             session.send(_NO_TIMEOUT)
             commit = session.send(_COMMIT)
+            # NOTE: behind the commit, since whoever notifies holds a lock of the whole server from
+            # then on until its commit is on the disk. The server has it together with the commit,
+            # so it comes whatever becomes of this process.
+            session.send(_NOTIFY)
             session.sync()
         except BaseException as error:
-            if not session.is_lost:
+            if commit is not None and commit.tag == b"COMMIT":
+                logger.debug("committed, and then: %s", logged_with_state(error))
+            elif not session.is_lost:
                 self._undo(session)
                 if isinstance(error, psycopg.Error) and not done.apart:
                     raise _UnclearError from error
                 return done.all_failed(store_error(error))
-            if commit is None:
+            elif commit is None:
                 return done.all_failed(lost(str(error)))
-            if commit.tag != b"COMMIT":
-                doubt = self._settle_doubt(str(error))
+            else:
+                doubt = self._settle_doubt(str(error), tenant)
                 if doubt is not None:
                     return done.all_failed(doubt)
         else:
@@ -279,20 +237,24 @@ class PostgresWriter:
         self._committed()
         return done.outcomes
 
-    def _begin(self) -> PostgresSession:
-        """A session inside a transaction that holds the lock of all writers.
+    def _begin(self, tenant: str | None) -> PostgresSession:
+        """A session inside a transaction that holds the tenant's lock, or that of all writers.
 
         Nothing of a unit has run yet, so a connection that turns out to be dead is replaced.
         """
-        return patiently(self._try_begin, give_up=lambda: self._units.closed)
+        return patiently(lambda: self._try_begin(tenant), give_up=lambda: self._lines.closed)
 
-    def _try_begin(self) -> PostgresSession:
+    def _try_begin(self, tenant: str | None) -> PostgresSession:
         session = self._session
         if session is None or session.is_lost:
             session = self._session = self._connect()
         try:
             session.begin(_BEGIN)
-            session.send(_LOCK)
+            if tenant is None:
+                session.send(_LOCK)
+            else:  # INVARIANT: in this order, so that no two ever wait for each other
+                session.send(_LOCK_SHARED)
+                session.send(_LOCK_TENANT, {"tenant": tenant})
             session.sync()
         except ConnectionLostError:
             raise
@@ -316,14 +278,14 @@ class PostgresWriter:
             logger.debug("the connection is given up: %s", logged_with_state(error))
             session.close()
 
-    def _settle_doubt(self, detail: str) -> SaysoError | None:
+    def _settle_doubt(self, detail: str, tenant: str | None) -> SaysoError | None:
         """Ask the database whether the last group was committed; None when it was.
 
-        The lock is waited for first: while the lost connection's transaction still holds it, it
+        Its lock is waited for first: while the lost connection's transaction still holds it, it
         may yet be committed.
         """
         try:
-            number = patiently(self._last_number, also_busy=True)
+            number = patiently(lambda: self._last_number(tenant), also_busy=True)
         except SaysoError as error:
             return OutcomeUnknownError(
                 Code.STORE_UNAVAILABLE,
@@ -333,9 +295,9 @@ class PostgresWriter:
             )
         return None if number == self._number else lost(detail)
 
-    def _last_number(self) -> int:
+    def _last_number(self, tenant: str | None) -> int:
         """The number of the last group of this writer that was committed; 0 for none."""
-        session = self._try_begin()
+        session = self._try_begin(tenant)
         try:
             marked = session.rows(session.send(_MARKED, {"writer": self._name}))
         except psycopg.Error as error:
@@ -344,7 +306,7 @@ class PostgresWriter:
             self._undo(session)
         return integer(marked[0], "number") if marked else 0
 
-    def _let_go(self) -> None:
+    def _drop_session(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -370,23 +332,41 @@ class _Group:
 
     Args:
         units: all of them, also those whose turn has not come.
+        held: the tenant whose line it is; None where they run alone.
         apart: whether each unit is checked before the next one runs, so that a statement that fails
             is known to be its own. Else nobody waits for it until the end of the group, which is
             run again, apart, if there was any.
     """
 
-    def __init__(self, session: PostgresSession, units: list[Unit], *, apart: bool) -> None:
+    def __init__(
+        self, session: PostgresSession, units: list[Unit], held: str | None, *, apart: bool
+    ) -> None:
         self._session = session
-        self._units = units
+        self._held = held
+        self.units = units
         self.apart = apart
         self._scope: str | None = None
         self._shared = Shared()
         self.outcomes: list[UnitOutcome] = []
+        self.beyond: list[Unit] = []
+        """Those that reach beyond what is held: undone, and without an outcome."""
 
     def all_failed(self, error: BaseException) -> list[UnitOutcome]:
         """The same units; those that had failed by themselves keep their own error."""
         own = {id(done.unit): done.error for done in self.outcomes}
-        return [UnitOutcome(unit=unit, error=own.get(id(unit)) or error) for unit in self._units]
+        apart = {id(unit) for unit in self.beyond}
+        return [
+            UnitOutcome(unit=unit, error=own.get(id(unit)) or error)
+            for unit in self.units
+            if id(unit) not in apart
+        ]
+
+    def all_beyond(self) -> list[UnitOutcome]:
+        """Count all of them to those that reach beyond, but for those that had failed."""
+        failed = [done for done in self.outcomes if done.error is not None]
+        ended = {id(done.unit) for done in failed}
+        self.beyond = [unit for unit in self.units if id(unit) not in ended]
+        return failed
 
     def run(self, unit: Unit) -> None:
         """Run one unit in a savepoint, so that its failure takes back only itself.
@@ -395,13 +375,17 @@ class _Group:
             _UnclearError: unless `apart`.
         """
         session = self._session
-        transaction = _PostgresTransaction(session, unit.tenant, self._scope, self._shared.copy())
+        transaction = PostgresTransaction(
+            session, unit.tenant, self._scope, self._shared.copy(), self._held
+        )
         result: object = None
         failure: BaseException | None = None
         try:
             session.send(_SAVEPOINT)
             result = unit.work(transaction)
             transaction.shared.end_unit(transaction)
+            if transaction.reaches_beyond:  # also where it made nothing of it
+                raise ReachesBeyondError
             if self.apart:  # constraints that wait are checked now, so that it answers for them
                 session.wait(session.send(_IMMEDIATE))
                 session.send(_DEFERRED)
@@ -411,6 +395,9 @@ class _Group:
                 raise _UnclearError from error
             failure = unit_error(error)
             self._undo_unit()
+        if transaction.reaches_beyond:
+            self.beyond.append(unit)
+            return
         self.outcomes.append(UnitOutcome(unit=unit, result=result, error=failure))
         if failure is None:
             self._scope = transaction.scope
@@ -422,7 +409,9 @@ class _Group:
         Raises:
             _UnclearError: unless `apart`.
         """
-        transaction = _PostgresTransaction(self._session, None, self._scope, self._shared)
+        transaction = PostgresTransaction(
+            self._session, None, self._scope, self._shared, self._held
+        )
         try:
             for work in self._shared.finishers.values():
                 work(transaction)

@@ -185,6 +185,7 @@ class SqliteStore:
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         loop = asyncio.get_running_loop()

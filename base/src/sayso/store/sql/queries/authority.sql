@@ -1,4 +1,4 @@
--- name: note
+-- name: note (beside)
 select note, seal from authority where tenant = :tenant;
 
 -- name: leave (count unread)

@@ -1,10 +1,10 @@
 -- name: due_action
-select tenant, id, due_at from action
+select tenant, id, due_at, updated_at from action
 where due_at - priority * 30000000 <= :now and due_at <= :now
 order by due_at - priority * 30000000 limit :limit;
 
 -- name: due_request
-select tenant, id, due_at from request
+select tenant, id, due_at, updated_at from request
 where due_at - priority * 30000000 <= :now and due_at <= :now
 order by due_at - priority * 30000000 limit :limit;
 

@@ -1,5 +1,5 @@
 -- With the key that the log names as its newest, since whoever builds on a head checks who signed.
--- name: head
+-- name: head (beside)
 select size, frontier, note, (
     select vkey from log_key where log_key.tenant = log_head.tenant order by from_size desc limit 1
 ) as vkey from log_head where tenant = :tenant;
@@ -31,7 +31,7 @@ select vkey, from_size, to_size from log_key where tenant = :tenant order by fro
 -- name: signing_key
 select key, value from meta where key like 'signing_key/%' order by key desc limit 1;
 
--- name: bodies
+-- name: bodies (beside)
 select seq, body from log_entry where tenant = :tenant and seq >= :from_seq
 order by seq limit :limit;
 

@@ -1,4 +1,4 @@
--- name: of_tenant
+-- name: of_tenant (beside)
 select * from log_segment where tenant = :tenant order by first;
 
 -- name: pruned_to
