@@ -353,7 +353,9 @@ class Sayso(Nouns):
         from sayso.store.base import check_room
 
         check_signing(self.container)
-        await self.container.store.write(lambda tx: tx.one("log.head", tenant=self.tenant))
+        await self.container.store.write(
+            lambda tx: tx.one("log.head", tenant=self.tenant), about=self.tenant
+        )
         await self.warm()
         await check_room(self.container.store)
 

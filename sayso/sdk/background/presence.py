@@ -91,7 +91,7 @@ class Presence:
             tx.run(statement, **values)
 
         try:
-            await sayso.container.store.write(work)
+            await sayso.container.store.write(work, about=sayso.container.tenant)
         except SaysoError as error:
             if not self._failed:  # once, and not with each beat
                 logger.warning("this process cannot say that it lives: %s", logged(error))

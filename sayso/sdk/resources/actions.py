@@ -119,7 +119,7 @@ class ActionResource(Resource):
             return None if row is None else show_action(tx, read_action(row), timeline=False)
 
         # NOTE: no read: it stands behind a commit that is under way, whoever waits for that or not.
-        return await self._container.store.write(work)
+        return await self._container.store.write(work, about=where)
 
     async def list(
         self,

@@ -73,14 +73,16 @@ class OutboxResource(Resource):
         now, tenant = self._now(), self._container.tenant
         known = await self.find(_CONSUMERS, queue)
         if known is None or known.state:
-            await store.write(lambda tx: tx.run("outbox.subscribe", tenant=tenant, queue=queue))
+            await store.write(
+                lambda tx: tx.run("outbox.subscribe", tenant=tenant, queue=queue), about=tenant
+            )
         # Whatever is put from here on is put into the queue as well. What was before, or was put by
         # a server of before, is added once: it is looked for outside of the writers' turn, and of
         # years of it a page at a time is written.
         names, after = {"tenant": tenant, "topic": topic, "queue": queue}, ""
         while page := await store.read(partial(_missed, names, after)):
             last = page[-1]
-            await store.write(partial(_catch_up, names, after, last, now))
+            await store.write(partial(_catch_up, names, after, last, now), about=tenant)
             after = last
         return queue
 
@@ -88,7 +90,7 @@ class OutboxResource(Resource):
         """Put nothing into a consumer's queue from now on; what is in it stays, to come back to."""
         queue, tenant = _queue(consumer, topic), self._container.tenant
         await self._container.store.write(
-            lambda tx: tx.run("outbox.unsubscribe", tenant=tenant, queue=queue)
+            lambda tx: tx.run("outbox.unsubscribe", tenant=tenant, queue=queue), about=tenant
         )
 
     async def due(self, topic: str, *, limit: int) -> list[OutboxRow]:
@@ -150,14 +152,15 @@ class OutboxResource(Resource):
             tx.run("outbox.sent", id=integer(row, "id"), version=1, state=kept, now=now)
             return True
 
-        return await self._container.store.write(write)
+        return await self._container.store.write(write, about=tenant)
 
     async def lease(self, row: OutboxRow, lease_s: float) -> bool:
         """Have nobody else send the row for that long; False when somebody else has it already."""
         now = self._now()
         until = now + int(lease_s * 1e6)
         leased = await self._container.store.write(
-            lambda tx: tx.run("outbox.lease", id=row.id, now=now, until=until)
+            lambda tx: tx.run("outbox.lease", id=row.id, now=now, until=until),
+            about=self._container.tenant,
         )
         return leased == 1
 
@@ -165,7 +168,8 @@ class OutboxResource(Resource):
         """Mark this version as told, with what the surface wants to keep of it."""
         now, kept = self._now(), orjson.dumps(dict(state)).decode()
         await self._container.store.write(
-            lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=kept, now=now)
+            lambda tx: tx.run("outbox.sent", id=row.id, version=row.version, state=kept, now=now),
+            about=self._container.tenant,
         )
 
     async def keep(self, topic: str, key: str, change: Kept) -> Mapping[str, JsonValue]:
@@ -188,7 +192,7 @@ class OutboxResource(Resource):
             tx.run("outbox.keep", id=known.id, state=orjson.dumps(state).decode())
             return state
 
-        return await self._container.store.write(write)
+        return await self._container.store.write(write, about=tenant)
 
     def _now(self) -> int:
         return to_micros(self._container.clock.now())

@@ -62,7 +62,7 @@ class RequestResource(Resource):
             return None if row is None else self._show(tx, read_request(row))
 
         # NOTE: no read: it stands behind a commit that is under way, whoever waits for that or not.
-        return await self._container.store.write(work)
+        return await self._container.store.write(work, about=where)
 
     async def answer(
         self,

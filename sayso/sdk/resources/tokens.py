@@ -320,6 +320,7 @@ class Tokens:
                     "token.seen", tenant=tenant, id=token_id, now=now, before=now - SEEN_EVERY
                 ),
                 brief=True,
+                about=tenant,
             )
 
     def _find(

@@ -141,7 +141,7 @@ async def propose_drafted(
         return _propose(tx, container, row, wanted)
 
     try:
-        row = await container.requests.write(write)
+        row = await container.requests.write(write, about=tenant)
     except RefusedError as error:
         await container.store.write(partial(_refused, container, tenant, about, wanted, error))
         raise

@@ -68,7 +68,7 @@ class DeliveryQueue:
                 return False
             return _read_page(tx, self._keyring, endpoint, row, self._now())
 
-        return await self._store.write(work)
+        return await self._store.write(work, about=endpoint.tenant)
 
     async def lease(self, endpoint: Endpoint, *, limit: int, lease_s: float) -> list[Delivery]:
         """Take what is due, for so many seconds."""
@@ -93,7 +93,7 @@ class DeliveryQueue:
             ),
             brief=True,
         )
-        return await self._store.write(work) if due else []
+        return await self._store.write(work, about=endpoint.tenant) if due else []
 
     async def events(self, endpoint: Endpoint, delivery: Delivery) -> tuple[list[EventView], int]:
         """What is to be told next of an item, oldest first, and up to which entry that is all.
@@ -127,7 +127,7 @@ class DeliveryQueue:
             if endpoint.failures and tx.run("webhook.endpoint_well", **named, now=now):
                 tx.run("webhook.bring_forward", **named, now=now)
 
-        await self._store.write(work)
+        await self._store.write(work, about=endpoint.tenant)
 
     async def failed(
         self,
@@ -154,7 +154,7 @@ class DeliveryQueue:
                 due_at=now + int(endpoint_again_s * 1e6),
             )
 
-        await self._store.write(work)
+        await self._store.write(work, about=endpoint.tenant)
 
     def _now(self) -> int:
         return to_micros(self._clock.now())

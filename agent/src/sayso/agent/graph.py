@@ -302,7 +302,9 @@ async def _question(state: RunState, runtime: _Runtime) -> None:
     stored = state.get("question")
     assert stored is not None, "only a question is asked"
     asked = ask_text(context, stored, await context.known())
-    await context.store.write(partial(store_question, context, state, stored, asked))
+    await context.store.write(
+        partial(store_question, context, state, stored, asked), about=context.row.tenant
+    )
 
 
 async def _has_to_show(context: RunContext, names: Collection[str]) -> bool:
@@ -334,23 +336,25 @@ async def _submit(state: RunState, runtime: _Runtime) -> None:
     if context.messages and "?" in context.messages[-1].content:
         with suppress(RefusedError, RetryableError):  # a question beside a yes must not hold it up
             await context.known()
-    await context.store.write(partial(store_plan, context, state, plan))
+    await context.store.write(partial(store_plan, context, state, plan), about=context.row.tenant)
 
 
 async def _reply(state: RunState, runtime: _Runtime) -> None:
     """Write the reply."""
     context = runtime.context
     stored = partial(store_reply, context.requests, context.row, context.registry)
-    if not await context.store.write(stored):
+    if not await context.store.write(stored, about=context.row.tenant):
         name = await context.records.accounts.name_of(context.row.subject)
-        await context.store.write(partial(stored, name=name))
+        await context.store.write(partial(stored, name=name), about=context.row.tenant)
 
 
 async def _tell(state: RunState, runtime: _Runtime) -> None:
     """Tell what is known where nothing is to be done; what nobody can tell is a person's."""
     context = runtime.context
     handles = await context.known()
-    await context.store.write(partial(store_telling, context, state, handles))
+    await context.store.write(
+        partial(store_telling, context, state, handles), about=context.row.tenant
+    )
 
 
 async def _hand_over(state: RunState, runtime: _Runtime) -> None:
@@ -367,7 +371,8 @@ async def _hand_over(state: RunState, runtime: _Runtime) -> None:
             context.language,
             context.draft,
             name,
-        )
+        ),
+        about=context.row.tenant,
     )
 
 

@@ -134,7 +134,7 @@ async def ask_customer(
         show_again(tx, moved.tenant, solution.lead.id, moved.updated_at)
         return moved
 
-    return await requests.write(work)
+    return await requests.write(work, about=answer.tenant)
 
 
 def _check(text: str) -> None:

@@ -430,9 +430,9 @@ class Requests:
         """Run what an answer comes to in one transaction; see `code_places.write_seen`."""
         return await write_seen(self._store, self.codes.book if self.codes else None, work)
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run what moves a request in one transaction."""
-        return await self._store.write(work)
+    async def write(self, work: Callable[[Transaction], T], *, about: Tenant) -> T:
+        """Run what moves a request of a tenant in one transaction."""
+        return await self._store.write(work, about=about)
 
     def messages(self, reader: Reader, row: RequestRow) -> tuple[Message, ...]:
         """The conversation; empty when the subject was erased."""

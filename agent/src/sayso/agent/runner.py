@@ -79,11 +79,15 @@ class Runner:
         if row.due_at is None or row.status is RequestStatus.HANDED_OVER:
             return
         lease = LEASE // timedelta(microseconds=1)
-        claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease), brief=True)
+        claimed = await self.store.write(
+            lambda tx: self.requests.claim(tx, row, lease), brief=True, about=row.tenant
+        )
         if claimed is None:
             return
         if row.status in {RequestStatus.ANSWERED, RequestStatus.WITHDRAWN}:
-            await self.store.write(partial(store_reply, self.requests, claimed, self.registry))
+            await self.store.write(
+                partial(store_reply, self.requests, claimed, self.registry), about=row.tenant
+            )
             await self._park(claimed)
             return
         try:
@@ -140,7 +144,9 @@ class Runner:
         if row.due_at is None or row.due_at > now:
             return
         lease = LEASE // timedelta(microseconds=1)
-        claimed = await self.store.write(lambda tx: self.requests.claim(tx, row, lease), brief=True)
+        claimed = await self.store.write(
+            lambda tx: self.requests.claim(tx, row, lease), brief=True, about=row.tenant
+        )
         if claimed is None:
             return
         if row.updated_at + ANSWER_WITHIN // timedelta(microseconds=1) > now:
@@ -150,7 +156,8 @@ class Runner:
         told = RunState(code=Code.NOT_UNDERSTOOD.value)
         name = await self.records.accounts.name_of(row.subject)
         await self.store.write(
-            lambda tx: hand_over(self.requests, tx, claimed, reason, told, name=name)
+            lambda tx: hand_over(self.requests, tx, claimed, reason, told, name=name),
+            about=row.tenant,
         )
         await self._park(claimed)
 
@@ -170,7 +177,9 @@ class Runner:
         if isinstance(error, RefusedError):
             why, code = error.message, error.code
         reason, told = f"planning raised an unexpected error: {why}", RunState(code=code.value)
-        await self.store.write(lambda tx: hand_over(self.requests, tx, row, reason, told))
+        await self.store.write(
+            lambda tx: hand_over(self.requests, tx, row, reason, told), about=row.tenant
+        )
         await self._park(row)
 
     async def _release(self, row: RequestRow) -> None:
@@ -178,7 +187,8 @@ class Runner:
         await self.store.write(
             lambda tx: tx.run(
                 "request.release", tenant=row.tenant, id=row.id, fence=row.fence, due_at=now
-            )
+            ),
+            about=row.tenant,
         )
 
     async def _park(self, row: RequestRow) -> None:
@@ -192,5 +202,6 @@ class Runner:
                 fence=row.fence,
                 now=now,
                 expires_at=now + ANSWER_WITHIN // timedelta(microseconds=1),
-            )
+            ),
+            about=row.tenant,
         )

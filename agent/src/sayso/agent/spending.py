@@ -59,7 +59,7 @@ class Budgets:
             tx.run("spending.forget", tenant=self.row.tenant, before=oldest)
             return None
 
-        against = await self.store.write(work)
+        against = await self.store.write(work, about=self.row.tenant)
         if against is None:
             self._reserved = micro_usd
         return against
@@ -74,7 +74,7 @@ class Budgets:
                 if limit is not None:
                     self._add(tx, day, scope, -back)
 
-        await self.store.write(work)
+        await self.store.write(work, about=self.row.tenant)
 
     def _add(self, tx: Transaction, day: str, scope: str, micro_usd: int) -> None:
         tx.run("spending.add", tenant=self.row.tenant, day=day, scope=scope, micro_usd=micro_usd)

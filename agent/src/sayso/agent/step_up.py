@@ -274,7 +274,9 @@ class StepUp:
         """
         secrets = _Secrets(code=new_code(self.entropy), link=new_secret(self.entropy))
         sent: list[CodeLetter] = []
-        asked = await self.store.write(lambda tx: self._ask(tx, row, need, language, secrets, sent))
+        asked = await self.store.write(
+            lambda tx: self._ask(tx, row, need, language, secrets, sent), about=row.tenant
+        )
         for letter in sent:
             task = asyncio.ensure_future(self._send(letter))
             self.sending.add(task)
@@ -389,7 +391,9 @@ class StepUp:
                 async with asyncio.timeout(_PAUSE_S):
                     await self.hurry.wait()
             now = to_micros(self.clock.now())
-            if await self.store.write(lambda tx: tell(tx, self.requests, letter, now)):
+            if await self.store.write(
+                lambda tx: tell(tx, self.requests, letter, now), about=letter.tenant
+            ):
                 await self.senders.send_code(letter.to, letter.message)
         except Exception as error:  # noqa: BLE001
             # The customer can have it sent again, and nobody else waits for this.

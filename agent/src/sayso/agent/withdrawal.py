@@ -120,7 +120,7 @@ class RequestWithdrawals:
 
         await self._withdrawals.settle_called(await self._store.read(open_now))
         return await self._store.write(
-            lambda tx: self.withdraw_in(tx, get_request(tx, tenant, request_id), said)
+            lambda tx: self.withdraw_in(tx, get_request(tx, tenant, request_id), said), about=tenant
         )
 
     def withdraw_in(self, tx: Transaction, row: RequestRow, said: TakenBack) -> RequestRow:

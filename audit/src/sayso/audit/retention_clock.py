@@ -38,7 +38,9 @@ async def note_time(store: Store, log: AuditLog, tenant: Tenant, now: int, befor
     Args:
         before: what was older than this would have gone.
     """
-    return await store.write(partial(_note, log=log, tenant=tenant, now=now, before=before))
+    return await store.write(
+        partial(_note, log=log, tenant=tenant, now=now, before=before), about=tenant
+    )
 
 
 def _note(tx: Transaction, log: AuditLog, tenant: Tenant, now: int, before: int) -> bool:

@@ -74,7 +74,7 @@ class LogDirectory:
         state = await self.follower.catch_up(store, tenant)
         self._followed[tenant] = (self.follower.size(tenant), now())
         if next(self._untold(tenant, state), None) is not None:
-            await store.write(lambda tx: self.at(tx, tenant))
+            await store.write(lambda tx: self.at(tx, tenant), about=tenant)
 
     def at(self, reader: Reader, tenant: Tenant) -> Authority:
         """What is in force; in a transaction, what the files say is told first.
@@ -385,7 +385,8 @@ class Follower:
         await store.write(
             lambda tx: tx.run(
                 "authority.leave", tenant=tenant, size=known.size, note=note.decode(), seal=seal
-            )
+            ),
+            about=tenant,
         )
         self._noted[tenant] = known.size
 

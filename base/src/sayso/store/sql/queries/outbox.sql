@@ -95,13 +95,13 @@ where turn = 1 order by due_at, id limit :limit;
 select id, tenant, key, version, state, attempts from outbox
 where tenant = :tenant and topic = :topic and key = :key;
 
--- name: lease
+-- name: lease (beside)
 update outbox set due_at = :until, attempts = attempts + 1 where id = :id and due_at <= :now;
 
--- name: sent
+-- name: sent (beside)
 update outbox set state = :state, attempts = 0,
     due_at = case when version = :version then null else cast(:now as bigint) end
 where id = :id;
 
--- name: keep
+-- name: keep (beside)
 update outbox set state = :state where id = :id;

@@ -1,4 +1,4 @@
--- name: put
+-- name: put (beside)
 insert into process (id, kind, host, pid, started_at, beat_at, version, settings, connectors,
     actions, policy, policy_sha256, not_reloaded)
 values (:id, :kind, :host, :pid, :started_at, :beat_at, :version, :settings, :connectors,
@@ -12,8 +12,8 @@ select id, kind, host, pid, started_at, beat_at, version, settings, connectors, 
     policy_sha256, not_reloaded
 from process order by started_at, id limit 1000;
 
--- name: gone (count unread)
+-- name: gone (count unread, beside)
 delete from process where id = :id;
 
--- name: forget (count unread)
+-- name: forget (count unread, beside)
 delete from process where beat_at < :before;
