@@ -40,7 +40,7 @@ WAIT_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """So many processes with so many tenants, and at least how many times 1 × 1 it has to do."""
+    """So many processes with so many tenants, and at least how many times 1 x 1 it has to do."""
 
     processes: int
     tenants: int
@@ -48,8 +48,8 @@ class Layout:
 
     @property
     def name(self) -> str:
-        """Such as `4 × 1`."""
-        return f"{self.processes} × {self.tenants}"
+        """Such as `4 x 1`."""
+        return f"{self.processes} x {self.tenants}"
 
 
 ONE = Layout(processes=1, tenants=1)
@@ -77,7 +77,7 @@ async def work(place: Place, tenants: Sequence[str], callers: int, seconds: floa
 
         busy = [peers[at % len(peers)] for at in range(callers)]
         await asyncio.gather(*map(one, busy))
-        print("ready", flush=True)  # noqa: T201
+        print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         done = 0
         stop = time.perf_counter() + seconds
@@ -90,7 +90,7 @@ async def work(place: Place, tenants: Sequence[str], callers: int, seconds: floa
                 done += time.perf_counter() < stop
 
         await asyncio.gather(*map(call, busy))
-        print(json.dumps({"done": done, "cpu_s": time.process_time() - cpu}), flush=True)  # noqa: T201
+        print(json.dumps({"done": done, "cpu_s": time.process_time() - cpu}), flush=True)
 
 
 class _TenantPeer(SaysoPeer):
@@ -208,7 +208,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = Place(store="postgres", folder=Path(folder), url=url)
         asyncio.run(work(place, tenants.split(","), int(callers), float(seconds)))
         return 0
-    wanted = asked.layouts and {name.replace("x", " × ") for name in asked.layouts.split(",")}
+    wanted = asked.layouts and {name.replace("x", " x ") for name in asked.layouts.split(",")}
     layouts = [one for one in LAYOUTS if not wanted or one.name in wanted]
     found: dict[Layout, list[Measured]] = {layout: [] for layout in layouts}
     with ExitStack() as stack:

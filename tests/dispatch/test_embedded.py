@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 from support.shop_workspace import open_shop
 
-from sayso.dispatch.embedded import EmbeddedDispatcher
+from sayso.dispatch.embedded import LEAVES_S, EmbeddedDispatcher
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.ids import DEFAULT_TENANT, Tenant, to_micros
 from sayso.money import Money
@@ -38,10 +38,11 @@ class CountedStore:
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         """Hand it on."""
-        return await self._store.write(work, tenant=tenant, brief=brief)
+        return await self._store.write(work, tenant=tenant, about=about, brief=brief)
 
     async def read(
         self,
@@ -82,6 +83,7 @@ class Queue:
     problems: dict[str, BaseException] = field(default_factory=dict[str, BaseException])
     sticky: set[str] = field(default_factory=set[str])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
+    leaves_s: float = 0.0
 
     def dispatcher(self, at_once: int = 32) -> EmbeddedDispatcher:
         """A fresh one, such as a restart makes."""
@@ -92,6 +94,7 @@ class Queue:
             at_once,
             monotonic=lambda: self.seconds,
             poll_s=0.001,
+            leaves_s=self.leaves_s,
         )
 
     async def handle(self, tenant: Tenant, item_id: str) -> bool:
@@ -125,14 +128,14 @@ class Queue:
         connection.close()
         return int(found)
 
-    def add(self, item_id: str, *, in_s: float = 0.0) -> None:
+    def add(self, item_id: str, *, in_s: float = 0.0, changed_at: int = 0) -> None:
         """A request that is due, or will be."""
         due_at = to_micros(self.clock.now()) + round(in_s * 1e6)
         self.change(
             "insert into request (tenant, id, idempotency_key, fingerprint, requester, subject_id,"
             " assurance, messages_ref, words_ref, status, due_at, created_at, updated_at, last_seq)"
             f" values ('main', '{item_id}', '{item_id}', '', '', '', '', '', '', 'open',"
-            f" {due_at}, 0, 0, 0)"
+            f" {due_at}, 0, {changed_at}, 0)"
         )
 
     async def until(self, holds: Callable[[], bool]) -> None:
@@ -216,6 +219,31 @@ async def test_another_processs_commit_is_picked_up(queue: Queue) -> None:
         await queue.polled()
         queue.add("theirs")
         await queue.until(lambda: queue.ran == ["theirs"])
+
+
+async def test_what_another_process_has_in_hand_is_left_to_it_for_a_moment(queue: Queue) -> None:
+    """Four processes would read the provider for one action; if nobody does, one comes later."""
+    queue.leaves_s = LEAVES_S
+    async with queue.serving():
+        await queue.polled()
+        queue.add("in hand", changed_at=queue.micros())
+        queue.add("changed long ago")
+        await queue.until(lambda: queue.ran == ["changed long ago"])
+        await queue.polled()
+        assert queue.ran == ["changed long ago"]
+        queue.clock.advance(seconds=LEAVES_S)
+        queue.seconds += LEAVES_S
+        await queue.until(lambda: queue.ran[1:] == ["in hand"])
+
+
+async def test_what_this_process_is_woken_for_is_left_to_nobody(queue: Queue) -> None:
+    """It has just been changed, by this very process."""
+    queue.leaves_s = LEAVES_S
+    async with queue.serving() as dispatcher:
+        await queue.polled()
+        queue.add("own", changed_at=queue.micros())
+        dispatcher.wake()
+        await queue.until(lambda: queue.ran == ["own"])
 
 
 async def test_what_becomes_due_with_time_is_run_then(queue: Queue) -> None:

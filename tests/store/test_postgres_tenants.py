@@ -16,9 +16,9 @@ from typing import Any, cast
 import pytest
 from audit.small_log import plain_entry, signer_of
 
+from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.log_directory import Follower
 from sayso.audit.log import AuditLog
-from sayso.audit.authority.keyring import Keyring
 from sayso.errors import SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Row, SqlValue, Store, Transaction, text

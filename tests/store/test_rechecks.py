@@ -45,13 +45,14 @@ class Meanwhile:
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,
     ) -> T:
         """The other one first, when it is time."""
         self._left -= 1
         if self._left == 0:
             await self._first()
-        return await self._store.write(work, tenant=tenant, brief=brief)
+        return await self._store.write(work, tenant=tenant, about=about, brief=brief)
 
     async def read(
         self, work: Callable[[Reader], T], *, tenant: str | None = None, brief: bool = False

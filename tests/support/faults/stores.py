@@ -41,6 +41,7 @@ class TappedStore:
         work: Callable[[Transaction], T],
         *,
         tenant: str | None = None,
+        about: str | None = None,
         brief: bool = False,  # what is tapped may be held up
     ) -> T:
         def tapped(tx: Transaction) -> T:
@@ -49,7 +50,7 @@ class TappedStore:
             return result
 
         try:
-            result = await self._store.write(tapped, tenant=tenant)
+            result = await self._store.write(tapped, tenant=tenant, about=about)
         except Exception:
             self._pass(FAILED)
             raise

@@ -17,8 +17,7 @@ class Reader(Protocol):
 
     @property
     def writes(self) -> bool:
-        """Whether this is a `Transaction`: nobody else writes what it may read or change meanwhile,
-        but for what is only appended for other tenants."""
+        """Whether this is a `Transaction`: nobody else writes for its tenant meanwhile."""
         ...
 
     def one(self, query: str, /, **params: SqlValue) -> Row | None:
@@ -81,8 +80,8 @@ class Transaction(Reader, Protocol):
         """Keep a value for this unit and those after it that share its commit.
 
         Nobody else writes for this tenant before that commit, so what was read or written once need
-        not be read again. It is forgotten with the commit, and what a unit that fails remembered with the
-        unit; so a value that changes has to be remembered anew, never changed in place.
+        not be read again. It is forgotten with the commit, and what a unit that fails remembered
+        with the unit; so a value that changes has to be remembered anew, never changed in place.
         """
         ...
 

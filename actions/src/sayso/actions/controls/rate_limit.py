@@ -14,6 +14,7 @@ from sayso.actions.engine.reconcile import SKEW_MICROS
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.priority import HIGHEST, WAITED_FOR
 from sayso.actions.model.status import Status
+from sayso.ids import Tenant
 from sayso.store.base import Transaction, integer, integer_or_none
 
 PATTERN = r"[1-9][0-9]{0,5}/(s|m|h)"
@@ -63,6 +64,10 @@ class RateLimits:
     connectors: Mapping[str, Rate] = field(default_factory=dict[str, Rate])
     tenant: Rate | None = None
     tenants: Mapping[str, Rate] = field(default_factory=dict[str, Rate])
+
+    def whose(self, row: ActionRow) -> Tenant | None:
+        """The tenant that a claim is about; None where a rate counts it, by a row of several."""
+        return None if self._of(row) else row.tenant
 
     def puts_off(self, tx: Transaction, row: ActionRow, now: int) -> bool:
         """Take one call from the action's buckets, or have the action due once there is one.

@@ -108,7 +108,8 @@ class Engine:
         self._reminders = reminders
         self._passing = passing
         transitions = Transitions(context)
-        self._claims = Claims(context, rates or RateLimits())
+        self._rates = rates or RateLimits()
+        self._claims = Claims(context, self._rates)
         self._endings = Endings(transitions)
         self._settlements = Settlements(transitions)
         self._blocking = Blocking(transitions)
@@ -361,7 +362,7 @@ class Engine:
             claim = partial(
                 self._claims.commit_intent, row=row, read_at=read_at, read_after=read_after
             )
-            claimed = await self._store.write(claim, brief=True, about=row.tenant)
+            claimed = await self._store.write(claim, brief=True, about=self._rates.whose(row))
             if not isinstance(claimed, ReadAgain):
                 return claimed
             read_after = claimed.settled
@@ -535,7 +536,9 @@ class Engine:
                     return ended
                 self._passing(Boundary.BEFORE_INTENT)
                 claimed = await self._store.write(
-                    lambda tx: self._claims.claim_again(tx, row), brief=True, about=row.tenant
+                    lambda tx: self._claims.claim_again(tx, row),
+                    brief=True,
+                    about=self._rates.whose(row),
                 )
                 if claimed is None or claimed.is_blocked:
                     return claimed

@@ -143,6 +143,11 @@ class Policies(Protocol):
         """
         ...
 
+    @property
+    def counts_across(self) -> bool:
+        """Whether the version at hand counts tenants together: by a limit, or by a roll-out."""
+        ...
+
 
 class FixedPolicy:
     """One policy, whatever the store says: where nothing is to be judged, and in tests."""
@@ -159,6 +164,11 @@ class FixedPolicy:
 
     async def load(self, store: Store) -> None:
         """Nothing is to be loaded."""
+
+    @property
+    def counts_across(self) -> bool:
+        """No."""
+        return False
 
 
 class ActivePolicy:
@@ -191,6 +201,14 @@ class ActivePolicy:
     def loaded(self) -> LoadedPolicy | None:
         """What was judged by last."""
         return self._loaded
+
+    @property
+    def counts_across(self) -> bool:
+        """See `Policies`."""
+        loaded = self._loaded
+        return loaded is not None and (
+            loaded.dials is not None or any(one.across for one in loaded.limits.limits)
+        )
 
     def at(self, reader: Reader, tenant: Tenant) -> LoadedPolicy:
         """See `Policies.at`."""
@@ -276,6 +294,8 @@ class FollowingStore:
             RetryableError: also `policy_unavailable`.
         """
         for _ in range(_TRIES):
+            # Else most units would find out by themselves, and run twice.
+            about = None if self._policies.counts_across else about
             try:
                 return await self._store.write(work, tenant=tenant, about=about, brief=brief)
             except PolicyMovedError:

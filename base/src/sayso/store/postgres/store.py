@@ -66,10 +66,10 @@ class PostgresStore:
         ConfigError: `store_version`, `store_unavailable`, `store_read_only`, `invalid_setting`.
         RetryableError: `store_unavailable`, while the server cannot be reached.
 
-    Guarantees: units about one tenant run one after the other in all processes, those of one process
-    in the order in which they were handed over, and those that wait together share one commit. A
-    unit that is about no tenant in particular, or that reaches beyond its own, runs beside no
-    other. A crash, of this
+    Guarantees: units about one tenant run one after the other in all processes, those of one
+    process in the order in which they were handed over, and those that wait together share one
+    commit. A unit that is about no tenant in particular, or that reaches beyond its own, runs
+    beside no other. A crash, of this
     process or of the server, loses only units whose `write` has not returned. A unit whose
     connection breaks fails with `store_unavailable` and is not stored; where the connection breaks
     while it commits, the database is asked whether it did.
