@@ -111,7 +111,7 @@ async def test_a_row_that_cannot_be_written_stops_nothing(
     """The process goes on, and says so once, and not with each beat."""
 
     class Full:
-        async def write(self, work: Callable[[Transaction], object]) -> object:
+        async def write(self, work: Callable[[Transaction], object], *, about: str) -> object:
             raise RetryableError(Code.STORE_FULL, "no room")
 
     async with two(tmp_path, TeaHouse()) as (whole, _):
