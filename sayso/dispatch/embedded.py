@@ -24,9 +24,11 @@ logger = logging.getLogger("sayso.dispatch")
 POLL_S = 0.25
 """How often another process's commits are looked for: one read of shared memory, no query."""
 LEAVES_S = 2.0
-"""How long what was changed a moment ago is left to whoever changed it, where other processes do
-the same work: mostly they have it in hand, and each of the others would read the provider in vain.
-What this process was woken for is not left to anybody."""
+"""How long what was changed or has become due a moment ago is left to whoever had it before, where
+other processes do the same work: each of the others would read the provider for it in vain. What
+this process has run before, or was woken for, is not left to anybody."""
+_MOST_OWN = 10_000
+"""So many items this process knows to have run."""
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 
@@ -84,6 +86,7 @@ class EmbeddedDispatcher:
         self._running: dict[Item, asyncio.Task[None]] = {}
         self._paused: dict[Item, _Pause] = {}
         self._served: dict[Item, int] = {}
+        self._own: dict[Item, None] = {}
         self._wake = asyncio.Event()
 
     @property
@@ -157,7 +160,7 @@ class EmbeddedDispatcher:
         """Start what is due; returns seconds until something will be.
 
         Args:
-            leaves: microseconds; what was changed since then is left to others.
+            leaves: microseconds; what was changed or became due since then is left to others.
         """
         try:
             await self._stragglers.put_due()
@@ -194,7 +197,8 @@ class EmbeddedDispatcher:
             if item not in self._running and self._may(item, due_at, moment)
         ]
         # NOTE: a clock that went back makes everything seem new, and nothing may wait for that.
-        ages = {item: now - integer(items[item], "updated_at") for item in ready}
+        others = (item for item in ready if item not in self._own)
+        ages = {item: now - max(due[item], integer(items[item], "updated_at")) for item in others}
         fresh = {item: age for item, age in ages.items() if 0 <= age < leaves}
         started = [item for item in ready if item not in fresh][:room]
         for item in started:
@@ -251,6 +255,10 @@ class EmbeddedDispatcher:
         *,
         due_at: int | None = None,
     ) -> asyncio.Task[None]:
+        self._own.pop(item, None)
+        self._own[item] = None
+        if len(self._own) > _MOST_OWN:
+            del self._own[next(iter(self._own))]
         running = self._run(item, work, due_at)
         with about_item(item):  # which a task takes along
             task = asyncio.create_task(running, name=f"sayso {item.noun} {item.id}")

@@ -232,8 +232,23 @@ async def test_what_another_process_has_in_hand_is_left_to_it_for_a_moment(queue
         queue.clock.advance(seconds=LEAVES_S)
         queue.seconds += LEAVES_S
         await queue.until(lambda: queue.ran == ["in hand"])
-        queue.add("changed long ago")
-        await queue.until(lambda: queue.ran == ["in hand", "changed long ago"])
+        queue.add("long due", in_s=-LEAVES_S)
+        await queue.until(lambda: queue.ran == ["in hand", "long due"])
+
+
+async def test_who_ran_it_before_takes_it_when_its_time_comes(queue: Queue) -> None:
+    """As after the moment in which a yes can be taken back: the others leave it to that process."""
+    queue.leaves_s = LEAVES_S
+    queue.add("own", in_s=10)
+    queue.add("theirs", in_s=10)
+    async with queue.serving() as dispatcher:
+        queue.sticky.add("own")
+        await dispatcher.run_now("request", Tenant("main"), "own")
+        queue.sticky.clear()
+        await queue.polled()
+        queue.clock.advance(seconds=10)
+        queue.seconds += 10
+        await queue.until(lambda: queue.ran == ["own", "own"])
 
 
 async def test_what_this_process_is_woken_for_is_left_to_nobody(queue: Queue) -> None:

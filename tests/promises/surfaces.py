@@ -411,8 +411,8 @@ PROMISES: dict[str, Promise] = {
         "invariant 9",
     ),
     "tenants:beside": Promise(
-        "On PostgreSQL tenants write beside each other, and whatever reaches beyond one of them runs "
-        "alone: nothing of it is seen half done, also after kill -9.",
+        "On PostgreSQL tenants write beside each other, and whatever reaches beyond one of them "
+        "runs alone: nothing of it is seen half done, also after kill -9.",
         "decision 16",
     ),
     "http:hidden": Promise(

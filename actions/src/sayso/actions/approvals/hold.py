@@ -80,7 +80,7 @@ class HeldYeses:
             RefusedError: `not_found`; `not_an_approver`, `own_request`, `unauthenticated`;
                 `wrong_state` where nobody has said yes, or where a step has begun.
         """
-        return await self._store.write(lambda tx: self._take_back(tx, taking))
+        return await self._store.write(lambda tx: self._take_back(tx, taking), about=taking.tenant)
 
     def _take_back(self, tx: Transaction, taking: TakingBack) -> list[ActionRow]:
         approval = get_approval(tx, taking.tenant, taking.approval_id)
