@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -102,7 +103,7 @@ async def test_no_tenants_intent_follows_a_stop_of_all(tmp_path: Path) -> None:
             await asyncio.sleep(0)
         await opened.sayso.stops.engage(reason="INC-7")
         sizes = {
-            tenant: (await store.read(lambda reader, tenant=tenant: intents(reader, tenant, 0)))[0]
+            tenant: (await store.read(partial(intents, tenant=tenant, start=0)))[0]
             for tenant in TENANTS
         }
         while not await opened.sayso.actions.list(status="approved", tenant="south"):
@@ -110,9 +111,7 @@ async def test_no_tenants_intent_follows_a_stop_of_all(tmp_path: Path) -> None:
         going = False
         await asyncio.gather(*acting)
         for tenant in TENANTS:
-            later, called = await store.read(
-                lambda reader, tenant=tenant: intents(reader, tenant, sizes[tenant])
-            )
+            later, called = await store.read(partial(intents, tenant=tenant, start=sizes[tenant]))
             assert called == 0
             assert later
             held = await opened.sayso.actions.list(status="approved", tenant=tenant)
