@@ -158,4 +158,9 @@ PROMISES: dict[str, Promise] = {
         "invariant 9",
     ),
     "vault:rotation": Promise("A new key seals while an older one still opens."),
+    "tenants:beside": Promise(
+        "On PostgreSQL tenants write beside each other, and whatever reaches beyond one of them "
+        "runs alone: nothing of it is seen half done, also after kill -9.",
+        "decision 16",
+    ),
 }

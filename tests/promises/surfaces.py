@@ -410,11 +410,6 @@ PROMISES: dict[str, Promise] = {
         "both stores.",
         "invariant 9",
     ),
-    "tenants:beside": Promise(
-        "On PostgreSQL tenants write beside each other, and whatever reaches beyond one of them "
-        "runs alone: nothing of it is seen half done, also after kill -9.",
-        "decision 16",
-    ),
     "http:hidden": Promise(
         "No token is taken from an address, and no log line holds a token or a body."
     ),

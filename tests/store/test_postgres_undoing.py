@@ -12,7 +12,7 @@ import pytest
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.store.base import Reader, Row, SqlValue, Transaction
 from sayso.store.postgres.connection import connect
-from sayso.store.postgres.lines import Lines
+from sayso.store.postgres.lines import WriterLines
 from sayso.store.postgres.session import PostgresSession, ServerReply
 from sayso.store.postgres.store import PostgresStore
 from sayso.store.postgres.writer import PostgresWriter
@@ -53,7 +53,7 @@ async def test_nobody_waits_for_ever_when_a_unit_cannot_be_undone(
     postgres_url: str, bad: Callable[[Transaction], None]
 ) -> None:
     """Nothing of the group is stored, each of its waiters is told so, and the line goes on."""
-    units, loop = Lines(), asyncio.get_running_loop()
+    units, loop = WriterLines(), asyncio.get_running_loop()
 
     def hand_over(work: Callable[[Transaction], None]) -> asyncio.Future[None]:
         future: asyncio.Future[None] = loop.create_future()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from sayso.actions.approvals.decided import Agreed
 from sayso.actions.approvals.reminders import Reminders
@@ -66,6 +66,7 @@ from sayso.ids import Tenant, monotonic_s, to_micros
 from sayso.store.base import Reader, Transaction
 
 logger = logging.getLogger("sayso.engine")
+T = TypeVar("T")
 
 ABANDONED_MICROS = 3600 * 1_000_000
 """What was called is left to people once nobody who has its connector has come for it for so long:
@@ -215,9 +216,7 @@ class Engine:
             done = await self._denied.settle(row)
             if done is not None:
                 return done
-        return await self._store.write(
-            lambda tx: self._expire(tx, row, now), brief=True, about=row.tenant
-        )
+        return await self._write(row, lambda tx: self._expire(tx, row, now))
 
     def _expire(self, tx: Transaction, row: ActionRow, now: int) -> ActionRow | None:
         expired = self._endings.expire(tx, row, now)
@@ -294,9 +293,10 @@ class Engine:
         """
         if row.call_key is None or row.request_id is None or row.undoes is not None:
             return None
-        return await self._store.write(
-            lambda tx: self._endings.end_withdrawn(tx, row), brief=True, about=row.tenant
-        )
+        return await self._write(row, lambda tx: self._endings.end_withdrawn(tx, row))
+
+    async def _write(self, row: ActionRow, work: Callable[[Transaction], T]) -> T:
+        return await self._store.write(work, brief=True, about=row.tenant)
 
     async def _end_in_vain(self, row: ActionRow) -> ActionRow | None:
         """The same, and of what was to be said and is not true any more: it was surely not said."""
@@ -318,10 +318,8 @@ class Engine:
         if row.call_key is not None:
             found = await self._denied.look_up(row)
             if isinstance(found, Receipt):
-                return await self._store.write(
-                    lambda tx: self._settlements.reconcile(tx, row, found),
-                    brief=True,
-                    about=row.tenant,
+                return await self._write(
+                    row, lambda tx: self._settlements.reconcile(tx, row, found)
                 )
             guarantee = self._registry.action(row.name).guarantee
             unproven = not_proven(row, guarantee, found, to_micros(self._clock.now()))
@@ -335,7 +333,7 @@ class Engine:
                 problem = "another step of its plan did not succeed"
                 return await self._refuse(row, Code.DEPENDENCY_FAILED, problem)
             if waiting is Waits.OPEN:
-                await self._store.write(lambda tx: park(tx, row), brief=True, about=row.tenant)
+                await self._write(row, lambda tx: park(tx, row))
                 return None
         try:
             claimed = await self._commit_intent(row)
@@ -416,17 +414,13 @@ class Engine:
         # INVARIANT: a new revision has a new key, so a provider that did it and said that it had
         # not would do it again; nor is the change its own effect.
         check_not_done(unproven)
-        stored = await self._store.write(
-            lambda tx: self._endings.make_stale(tx, row, reason), brief=True, about=row.tenant
-        )
+        stored = await self._write(row, lambda tx: self._endings.make_stale(tx, row, reason))
         if stored is not None and stored.status is not Status.STALE:
             check_claimed(stored)
         return stored
 
     async def _refuse(self, row: ActionRow, code: Code, message: str) -> ActionRow | None:
-        return await self._store.write(
-            lambda tx: self._endings.refuse(tx, row, code, message), brief=True, about=row.tenant
-        )
+        return await self._write(row, lambda tx: self._endings.refuse(tx, row, code, message))
 
     # ---- call and settle -----------------------------------------------------------------------
 
@@ -502,9 +496,7 @@ class Engine:
         return OutcomeUnknownError(Code.OUTCOME_UNKNOWN, unproven, detail=outcome.message)
 
     async def _take_back(self, row: ActionRow, stop: Obstacle, which: Try) -> ActionRow | None:
-        return await self._store.write(
-            lambda tx: self._blocking.take_back(tx, row, stop, which), brief=True, about=row.tenant
-        )
+        return await self._write(row, lambda tx: self._blocking.take_back(tx, row, stop, which))
 
     # ---- recover: a dead worker's action, or an unknown outcome ---------------------------------
 
@@ -517,17 +509,13 @@ class Engine:
         move = after_look_up(row, guarantee, found, to_micros(self._clock.now()), tries)
         match move:
             case Settle(receipt=receipt):
-                settled = await self._store.write(
-                    lambda tx: self._settlements.reconcile(tx, row, receipt),
-                    brief=True,
-                    about=row.tenant,
+                settled = await self._write(
+                    row, lambda tx: self._settlements.reconcile(tx, row, receipt)
                 )
                 return self._timed(settled)
             case Fail(failed=failed):
-                settled = await self._store.write(
-                    lambda tx: self._settlements.effect_failed(tx, row, failed),
-                    brief=True,
-                    about=row.tenant,
+                settled = await self._write(
+                    row, lambda tx: self._settlements.effect_failed(tx, row, failed)
                 )
                 return self._timed(settled)
             case CallAgain(proven=proven):
@@ -559,9 +547,7 @@ class Engine:
             await self._stay_unknown(last_called(row), Wait(due_at=None, reason=reason))
 
     async def _stay_unknown(self, row: ActionRow, wait: Wait) -> None:
-        stayed = await self._store.write(
-            lambda tx: self._settlements.stay_unknown(tx, row, wait), brief=True, about=row.tenant
-        )
+        stayed = await self._write(row, lambda tx: self._settlements.stay_unknown(tx, row, wait))
         if stayed is not None and wait.due_at is None:
             # Once per action: from here on it is not due, so nobody comes by again.
             logger.warning("%s %s is unknown, and left to a person", row.name, row.id)

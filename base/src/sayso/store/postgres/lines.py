@@ -11,7 +11,7 @@ from sayso.store.units import MAX_GROUP, Unit
 
 
 @dataclass(slots=True, eq=False)
-class Line:
+class TenantLine:
     """Units that run one after the other, by one writer at a time.
 
     Attributes:
@@ -24,7 +24,7 @@ class Line:
     is_served: bool = False
 
 
-class Lines:
+class WriterLines:
     """All lines of a process. Any thread adds, and each writer takes a line at a time.
 
     Args:
@@ -38,8 +38,8 @@ class Lines:
     def __init__(self, most: int = 1, more: Callable[[], None] = lambda: None) -> None:
         self._most = most
         self._more = more
-        self._lines: dict[str | None, Line] = {}
-        self._ready: deque[Line] = deque()
+        self._lines: dict[str | None, TenantLine] = {}
+        self._ready: deque[TenantLine] = deque()
         self._writers = 0
         self._free = 0
         self._changed = threading.Condition()
@@ -72,7 +72,7 @@ class Lines:
         with self._changed:
             self._writers += 1
 
-    def take(self) -> tuple[Line, list[Unit]] | None:
+    def take(self) -> tuple[TenantLine, list[Unit]] | None:
         """Wait for a line with units, and take those that wait; None once closed and served.
 
         The line is this writer's until `let_go`. A unit whose waiter has been cancelled is left
@@ -89,7 +89,7 @@ class Lines:
             line = self._ready.popleft()
             return line, self._wanted(line, MAX_GROUP)
 
-    def join(self, line: Line, group: list[Unit]) -> None:
+    def join(self, line: TenantLine, group: list[Unit]) -> None:
         """Add what waits in the line now to a group that was taken, without waiting.
 
         For a writer that has just got the lock it waited for: what came meanwhile need not wait
@@ -98,14 +98,14 @@ class Lines:
         with self._changed:
             group += self._wanted(line, MAX_GROUP - len(group))
 
-    def take_rest(self, line: Line) -> list[Unit]:
+    def take_rest(self, line: TenantLine) -> list[Unit]:
         """Take whatever waits in the line now, without waiting."""
         with self._changed:
             found = list(line.units)
             line.units.clear()
             return found
 
-    def let_go(self, line: Line) -> None:
+    def let_go(self, line: TenantLine) -> None:
         """Give the line back; whoever is free takes it, once something waits in it."""
         with self._changed:
             line.is_served = False
@@ -120,10 +120,10 @@ class Lines:
             self._closed = True
             self._changed.notify_all()
 
-    def _line_of(self, tenant: str | None) -> Line:
+    def _line_of(self, tenant: str | None) -> TenantLine:
         line = self._lines.get(tenant)
         if line is None:
-            line = self._lines[tenant] = Line(tenant)
+            line = self._lines[tenant] = TenantLine(tenant)
         return line
 
     def _offer(self, tenant: str | None) -> None:
@@ -137,7 +137,7 @@ class Lines:
             self._writers += 1
             self._more()
 
-    def _wanted(self, line: Line, limit: int) -> list[Unit]:
+    def _wanted(self, line: TenantLine, limit: int) -> list[Unit]:
         wanted: list[Unit] = []
         while line.units and len(wanted) < limit:
             unit = line.units.popleft()

@@ -25,7 +25,7 @@ from sayso.store.postgres.connection import (
 )
 from sayso.store.postgres.errors import ConnectionLostError, logged_with_state, store_error
 from sayso.store.postgres.examination import examine_part, read_parts
-from sayso.store.postgres.lines import Lines
+from sayso.store.postgres.lines import WriterLines
 from sayso.store.postgres.schema import check_version, migrate_postgres
 from sayso.store.postgres.session import PostgresSession
 from sayso.store.postgres.transaction import PostgresReader
@@ -90,7 +90,7 @@ class PostgresStore:
             migrate_postgres(url)
         session = self._open_writer()  # or the caller hears at once why there is none
         self._damage: SaysoError | None = None
-        self._lines = Lines(WRITERS, self._add_writer)
+        self._lines = WriterLines(WRITERS, self._add_writer)
         self._writers: list[PostgresWriter] = []
         self._threads: list[threading.Thread] = []
         self._listener = Listener(lambda: connect(url), CHANNEL, is_own=self._is_own)

@@ -20,7 +20,7 @@ from sayso.store.postgres.errors import (
     store_error,
     unit_error,
 )
-from sayso.store.postgres.lines import Line, Lines
+from sayso.store.postgres.lines import TenantLine, WriterLines
 from sayso.store.postgres.session import PostgresSession, ServerReply
 from sayso.store.postgres.transaction import PostgresTransaction, ReachesBeyondError
 from sayso.store.queries import Statement
@@ -127,7 +127,7 @@ class PostgresWriter:
     def __init__(
         self,
         connect: Callable[[], PostgresSession],
-        lines: Lines,
+        lines: WriterLines,
         committed: Callable[[], None],
         session: PostgresSession | None = None,
     ) -> None:
@@ -158,13 +158,13 @@ class PostgresWriter:
                 self._lines.let_go(line)
         self._leave()
 
-    def _commit(self, line: Line, group: list[Unit]) -> list[UnitOutcome]:
+    def _commit(self, line: TenantLine, group: list[Unit]) -> list[UnitOutcome]:
         try:
             return self._try_commit(line, group, apart=False)
         except _UnclearError:
             return self._try_commit(line, group, apart=True)
 
-    def _try_commit(self, line: Line, group: list[Unit], *, apart: bool) -> list[UnitOutcome]:
+    def _try_commit(self, line: TenantLine, group: list[Unit], *, apart: bool) -> list[UnitOutcome]:
         try:
             session = self._begin(line.tenant)
         except SaysoError as error:
@@ -178,7 +178,9 @@ class PostgresWriter:
         self._lines.put_back([replace(unit, alone=True) for unit in done.beyond], None)
         return outcomes
 
-    def _carry_out(self, session: PostgresSession, done: _Group, line: Line) -> list[UnitOutcome]:
+    def _carry_out(
+        self, session: PostgresSession, done: _Group, line: TenantLine
+    ) -> list[UnitOutcome]:
         group = done.units
         try:
             for at, unit in enumerate(group):
