@@ -126,7 +126,7 @@ async def test_units_that_wait_together_share_commits(postgres_url: str) -> None
     await asyncio.gather(*writing)
     await store.close()
     made = commits(postgres_url) - before
-    assert 4 <= made <= 25, made
+    assert 4 <= made <= 32, made  # each with its notice, which is one of its own
 
 
 async def test_a_writer_that_waits_too_long_says_busy(postgres_url: str) -> None:
