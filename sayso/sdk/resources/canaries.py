@@ -501,7 +501,14 @@ class CanaryResource(Resource):
         stopped_by = partial(
             stop_shown, self._container.directory, self._container.context.accounts
         )
-        view = show_solution(reader, card.solution, self._definition, stopped_by, smaller)
+        view = show_solution(
+            reader,
+            card.solution,
+            self._definition,
+            stopped_by,
+            self._settings.hold_micros,
+            smaller,
+        )
         tenant = card.solution.tenant
         notes = notes_about(reader, self._container, tenant, card.solution.lead.id)
         why = needs_reason(self._reasons_from, card.solution, {})

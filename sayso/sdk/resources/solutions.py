@@ -63,6 +63,7 @@ class SolutionResource(Resource):
     def __init__(self, container: Container, workspace: Workspace) -> None:
         super().__init__(container)
         self._escalate_to = workspace.settings.approvals.escalate_to
+        self._hold = workspace.settings.approvals.hold_micros
         self._stopped_by = partial(stop_shown, container.directory, container.context.accounts)
 
     async def answer(
@@ -334,7 +335,9 @@ class SolutionResource(Resource):
                 if step.id in lower:
                     check_lower(step.action, lower[step.id])
             smaller = SmallerAnswer(left_out=frozenset(out), lower=lower)
-            view = show_solution(reader, solution, self._definition, self._stopped_by, smaller)
+            view = show_solution(
+                reader, solution, self._definition, self._stopped_by, self._hold, smaller
+            )
             return self._asked(reader, where, view)
 
         return await self._container.store.read(work)
@@ -536,7 +539,7 @@ class SolutionResource(Resource):
 
     def _show(self, reader: Reader, approval: ApprovalRow) -> SolutionView:
         solution = solution_of(reader, approval, action_of(reader, approval))
-        view = show_solution(reader, solution, self._definition, self._stopped_by)
+        view = show_solution(reader, solution, self._definition, self._stopped_by, self._hold)
         tier = self._container.context.settings.yes_reason_from
         if solution.waiting and needs_reason(tier, solution, {}):
             view = view.model_copy(update={"says_why": True})

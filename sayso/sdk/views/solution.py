@@ -242,12 +242,14 @@ def show_solution(
     solution: Solution,
     definition: Definitions,
     stopped_by: StoppedBy,
+    hold_micros: int,
     smaller: SmallerAnswer | None = None,
 ) -> SolutionView:
     """The external form of a solution, as this snapshot has it.
 
     Args:
         stopped_by: finds the stop that holds an action now.
+        hold_micros: so long what people agreed to waits before it starts.
         smaller: as it would be after a smaller answer.
     """
     steps = steps_of_solution(solution, definition, smaller or SmallerAnswer())
@@ -260,7 +262,8 @@ def show_solution(
     agreed = _agreed([(_approval(one), votes[one.step.id]) for one in asked])
     roles = _roles(asked)
     escalation = escalation_of(reader, lead)
-    next_yes = _next(reader, asked, roles[len(agreed) + 1 :], stopped_by)
+    hold = hold_micros // 1_000_000
+    next_yes = _next(reader, asked, roles[len(agreed) + 1 :], stopped_by, hold)
     return SolutionView(
         id=lead.id,
         request_id=steps[0].row.request_id,
@@ -364,15 +367,16 @@ def _next(
     asked: Sequence[SolutionStepView],
     left: Sequence[str],
     stopped_by: StoppedBy,
+    hold: int,
 ) -> str:
     """What one more yes does, as things stand: under a stop nothing starts."""
     steps = [one for one in asked if one.step.waits] or asked
     stops = ((one.row, stopped_by(reader, one.row)) for one in steps)
     row, stop = next(((row, found) for row, found in stops if found is not None), (None, None))
     if row is None or stop is None:
-        return on_yes(steps, left, "")
+        return on_yes(steps, left, "", hold)
     engaged = get_stop(reader, row.tenant, stop.id)
-    return on_yes(steps, left, engaged.what_of(row.subject.id))
+    return on_yes(steps, left, engaged.what_of(row.subject.id), hold)
 
 
 def _step(one: SolutionStepView, solution: Solution) -> StepView:

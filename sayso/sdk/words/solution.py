@@ -248,18 +248,22 @@ def on_no(steps: Sequence[SolutionStepView], name: str) -> str:
     return f"{nothing}.{told_so if any(one.effect is not Effect.MESSAGE for one in steps) else ''}"
 
 
-def on_yes(steps: Sequence[SolutionStepView], left: Sequence[str], stopped: str) -> str:
+def on_yes(steps: Sequence[SolutionStepView], left: Sequence[str], stopped: str, hold: int) -> str:
     """What one more yes does.
 
     Args:
         left: the roles that are asked for beside the one who answers next.
         stopped: what a stop holds of it, such as `connector stripe`; empty without one.
+        hold: seconds that what was agreed to waits before it starts.
     """
     if left:
         return f"nothing moves until {join([role.replace('_', ' ') for role in left])} agrees too."
     if stopped:
         rest = "" if len(steps) == 1 else " What is not stopped starts at once."
         return f"stopped ({stopped}): it waits until two people let it go on.{rest}"
+    if hold:
+        wait = f"{hold} s" if hold < 120 else f"{hold // 60} min"
+        return f"it starts after {wait}; until then the yes can be taken back."
     if len(steps) == 1:
         return "it starts at once."
     return f"the {number_word(len(steps))} steps start at once."

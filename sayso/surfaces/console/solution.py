@@ -261,7 +261,7 @@ def card_of(
         titles={step.id: title_of(step) for step in view.steps},
         struck=frozenset(step.id for step in view.steps if is_struck(step)),
         first_name=name,
-        on_yes=_on_yes(visit, view, left),
+        on_yes=view.lead.on_yes,
         on_no=view.lead.on_no,
         lines={step.id: _line_of(visit, view, step) for step in view.steps},
         marks={step.id: _mark(step) for step in view.steps},
@@ -362,15 +362,6 @@ def _line_of(visit: Visit, view: SolutionView, step: StepView) -> str:
     if view.may_take_back and step.status == Status.APPROVED:
         return "Agreed to, and not started yet."
     return _line(step, visit.times, pending=view.status == ApprovalStatus.PENDING)
-
-
-def _on_yes(visit: Visit, view: SolutionView, left: int) -> str:
-    """What a yes does, and for how long it can be taken back; the last one's."""
-    hold = visit.sayso.workspace.settings.approvals.hold_micros // 1_000_000
-    if not hold or left > 0:
-        return view.lead.on_yes
-    wait = f"{hold} s" if hold < 120 else f"{hold // 60} min"
-    return f"{view.lead.on_yes} It starts after {wait}; until then you can take it back."
 
 
 def _mark(step: StepView) -> str:

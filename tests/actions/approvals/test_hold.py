@@ -98,6 +98,20 @@ async def test_what_is_agreed_to_starts_only_after_the_hold(tmp_path: Path) -> N
         assert_verified(workspace)
 
 
+async def test_a_card_says_when_a_yes_starts_and_under_a_stop_only_what_it_waits_for(
+    tmp_path: Path,
+) -> None:
+    """No card says that it starts at once where it doesn't, on any surface; a stop outlasts it."""
+    async with open_shop(tmp_path, approvals=HELD) as workspace:
+        stock(workspace)
+        card = await shown(workspace, await propose(workspace))
+        said = (await workspace.sayso.solutions.get(card.id)).lead.on_yes
+        assert said == "it starts after 30 s; until then the yes can be taken back."
+        await workspace.sayso.stops.engage("action", "shop.refund", reason="look")
+        said = (await workspace.sayso.solutions.get(card.id)).lead.on_yes
+        assert said == "stopped (action shop.refund): it waits until two people let it go on."
+
+
 async def test_a_yes_that_is_taken_back_moves_nothing_and_is_asked_anew(tmp_path: Path) -> None:
     """Also by another who may; the entry names who, and an earlier card is out of date."""
     async with open_shop(tmp_path, approvals=HELD) as workspace:

@@ -389,7 +389,8 @@ async def test_a_yes_is_taken_back_on_the_page_that_says_when_it_starts(tmp_path
     async with open_console(tmp_path, approvals={"hold": "30s"}, clock=clock) as console:
         view = await console.ask()
         before = (await read(console, f"solution/{view.id}")).text
-        assert "It starts after 30 s; until then you can take it back." in before
+        assert "it starts after 30 s; until then the yes can be taken back." in before
+        assert "at once" not in before
         assert (await post(console, view, decision="yes")).status_code == 303
         page = (await read(console, f"solution/{view.id}")).text
         assert "Not started:" in page
