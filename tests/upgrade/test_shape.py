@@ -33,7 +33,7 @@ from sayso.store.sqlite.schema import migrate
 from sayso.store.sqlite.store import SqliteStore, plan_file
 
 OLDER = 28
-WAY = ("0032_pre_from_0028", "0033_post_unused")
+WAY = ("0032_pre_from_0028", "0038_post_caller_key")
 OLD_CODE = [Migration(number=OLDER, name="0028_pre_last", phase="pre", sql="", since=0)]
 """What code of 0.1.0 knows."""
 _WAIT_S = 60

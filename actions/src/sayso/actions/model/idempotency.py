@@ -169,7 +169,7 @@ def stands_for(reader: Reader, row: ActionRow) -> ActionRow:
 
 CALLER_KEY = "caller_key"
 """Where the entry with which an action or a request begins, or is answered, has a MAC of the key by
-which its caller finds it again. NOTE: an index of the log's is over these very bytes."""
+which its caller finds it again. NOTE: a column of the log's is cut out of these very bytes."""
 
 
 def ahead_of_key(tx: Transaction, keyring: Keyring, table: str, tenant: Tenant, key: str) -> None:

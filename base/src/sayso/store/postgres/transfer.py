@@ -26,7 +26,7 @@ _AT_ONCE = 2000
 """So many rows are asked for at a time."""
 _COLUMNS = """
     select c.relname, a.attname, a.attidentity <> '',
-        coalesce(array_position(i.indkey::smallint[], a.attnum), -1)
+        coalesce(array_position(i.indkey::smallint[], a.attnum), -1), a.attgenerated <> ''
     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0
         and not a.attisdropped
     left join pg_index i on i.indrelid = c.oid and i.indisprimary
@@ -42,15 +42,16 @@ class _Database:
         self._connection = connection
 
     def tables(self) -> Mapping[str, Table]:
-        found: dict[str, list[tuple[str, int]]] = {}
-        for table, column, _, nth in self._connection.execute(_COLUMNS, [SCHEMA]).fetchall():
-            found.setdefault(str(table), []).append((str(column), int(nth)))
+        found: dict[str, list[tuple[str, int, bool]]] = {}
+        rows = self._connection.execute(_COLUMNS, [SCHEMA]).fetchall()
+        for table, column, _, nth, made in rows:
+            found.setdefault(str(table), []).append((str(column), int(nth), bool(made)))
         return {name: _table(name, columns) for name, columns in found.items()}
 
     def identities(self) -> list[tuple[str, str]]:
         """The columns whose values the database counts, each with its table."""
         rows = self._connection.execute(_COLUMNS, [SCHEMA]).fetchall()
-        return [(str(table), str(column)) for table, column, counted, _ in rows if counted]
+        return [(str(table), str(column)) for table, column, counted, *_ in rows if counted]
 
     def count(self, table: str) -> int:
         words = sql.SQL("select count(*) from {}").format(_named(table))
@@ -75,10 +76,11 @@ class _Database:
             cursor.executemany(words, rows)
 
 
-def _table(name: str, columns: Sequence[tuple[str, int]]) -> Table:
-    names = tuple(column for column, _ in columns)
-    key = tuple(column for nth, column in sorted((nth, one) for one, nth in columns) if nth >= 0)
-    return Table(name=name, reads=names, writes=names, key=key)
+def _table(name: str, columns: Sequence[tuple[str, int, bool]]) -> Table:
+    reads = tuple(column for column, _, _ in columns)
+    writes = tuple(column for column, _, made in columns if not made)
+    key = tuple(column for nth, column in sorted((nth, one) for one, nth, _ in columns) if nth >= 0)
+    return Table(name=name, reads=reads, writes=writes, key=key)
 
 
 def _named(table: str) -> sql.Identifier:

@@ -167,12 +167,8 @@ select
     where tenant = :tenant and subject = :sender and kind = 'request.questioned'
         and at > :hour and instr(body, '"verify":"asked"') > 0) as asked;
 
--- By the index over these very words.
 -- name: by_caller_key
-select seq from log_entry
-where tenant = :tenant and instr(body, '"caller_key":"') > 0
-    and substr(body, instr(body, '"caller_key":"') + 14, 48) = :key
-limit 1;
+select seq from log_entry where tenant = :tenant and caller_key = :key limit 1;
 
 -- name: meta
 select value from meta where key = :key;
