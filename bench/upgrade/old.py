@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,20 @@ def of_commit(commit: str, folder: Path) -> Code:
     return Code(name=f"commit {said.decode().strip()}", folder=folder)
 
 
+_ASKED_BEFORE: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "0037_pre_caller_key": {
+        "log.sql": (
+            "where tenant = :tenant and caller_key = :key limit 1;",
+            (
+                'where tenant = :tenant and instr(body, \'"caller_key":"\') > 0'
+                ' and substr(body, instr(body, \'"caller_key":"\') + 14, 48) = :key limit 1;'
+            ),
+        )
+    }
+}
+"""By the newest `pre` file, what code asked before it where it asks by what that file brings."""
+
+
 def without_newest(folder: Path) -> Code:
     """This tree, and the newest migration withheld from it, as a version before it was.
 
@@ -94,10 +109,15 @@ def without_newest(folder: Path) -> Code:
             dirs_exist_ok=True,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-    migrations = folder / "sayso" / "store" / "sql" / "migrations"
-    newest = max(migrations.glob("*.sql"))
-    assert "_pre_" in newest.name, "a post file comes after the servers"
-    newest.unlink()
+    sql = folder / "sayso" / "store" / "sql"
+    newest = max((sql / "migrations").glob("*_pre_*.sql"))
+    for file in (sql / "migrations").glob("*.sql"):
+        if file.name >= newest.name:
+            file.unlink()
+    for name, (asks_now, asked) in _ASKED_BEFORE[newest.stem].items():
+        text = (sql / "queries" / name).read_text(encoding="utf-8")
+        assert asks_now in text, f"{name} asks something else now"
+        (sql / "queries" / name).write_text(text.replace(asks_now, asked), encoding="utf-8")
     return Code(name=f"this tree without {newest.stem}", folder=folder)
 
 

@@ -13,7 +13,7 @@ group by 1, 2 order by 1;
 -- `before`: of the ones that began before a moment, which an id of that moment stands for.
 -- name: money
 select action.name, action.currency,
-    case when action.id < :first then 1 else 0 end as before,
+    cast(case when action.id < :first then 1 else 0 end as bigint) as before,
     case when exists (
         select 1 from approval where approval.tenant = action.tenant
             and approval.action_id = action.id) then 'asked' else 'automatic' end as how,
@@ -25,7 +25,7 @@ group by 1, 2, 3, 4 order by 2, 6 desc;
 -- What was refused, the newest first, with what each was judged by.
 -- name: refused
 select action.judgement, action.error, action.currency, action.amount_minor,
-    case when action.id < :first then 1 else 0 end as before
+    cast(case when action.id < :first then 1 else 0 end as bigint) as before
 from action where action.tenant = :tenant and action.id >= :since and action.status = 'refused'
 order by action.id desc limit :limit;
 
