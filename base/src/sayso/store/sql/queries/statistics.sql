@@ -32,11 +32,11 @@ order by action.id desc limit :limit;
 -- What was done, the newest first: how long it took since it was asked for, and whether it was
 -- wrong; nobody waited for a person where there is no approval.
 -- name: done
-select case when action.id < :first then 1 else 0 end as before,
+select cast(case when action.id < :first then 1 else 0 end as bigint) as before,
     action.updated_at - action.created_at as took,
-    case when exists (
+    cast(case when exists (
         select 1 from approval where approval.tenant = action.tenant
-            and approval.action_id = action.id) then 1 else 0 end as asked,
+            and approval.action_id = action.id) then 1 else 0 end as bigint) as asked,
     cast(case when action.status = 'compensated' or exists (
         select 1 from action_wrong as wrong
         where wrong.tenant = action.tenant and wrong.action_id = action.id) then 1 else 0 end
@@ -47,7 +47,7 @@ order by action.id desc limit :limit;
 
 -- name: votes
 select vote.person, vote.decision, vote.at - approval.created_at as took, action.judgement,
-    case when approval.id < :first then 1 else 0 end as before,
+    cast(case when approval.id < :first then 1 else 0 end as bigint) as before,
     cast(case when vote.decision <> 'reject' and (action.status = 'compensated' or exists (
         select 1 from action_wrong as wrong
         where wrong.tenant = action.tenant and wrong.action_id = action.id)) then 1 else 0 end
