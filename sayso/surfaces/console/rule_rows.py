@@ -94,7 +94,7 @@ def _row(form: Form) -> RowFields:
         say=form.one("say").strip()[:200],
         amount=form.one("amount").strip()[:80],
         by=form.one("by").strip()[:200],
-        people=max(1, form.integer("people")),
+        people=form.integer("people") if form.one("people").strip() else 1,
         conditions=tuple(
             ConditionFields(name=name.strip()[:60], how=how, value=value.strip()[:400])
             for name, how, value in list(parts)[:_MOST_CONDITIONS]

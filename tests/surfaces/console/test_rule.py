@@ -168,6 +168,11 @@ async def test_a_table_is_written_row_by_row_as_fields(tmp_path: Path) -> None:
             answer = await browser.post(f"{ROOT}/policy/rule", data=wrong)
             assert answer.status_code == 422
             assert "is no amount above zero" in html.unescape(answer.text)
+            for people in ("0", "x", "\u0663", "9"):
+                asks = {**wrong, "sort": "ask", "amount": "40", "by": "finance", "people": people}
+                answer = await browser.post(f"{ROOT}/policy/rule", data=asks)
+                assert answer.status_code == 422, "one person is not what was written"
+                assert "`people` is no number from 1 to 5" in html.unescape(answer.text)
             gone = {**base, "do": "drop:never-over-40-b-at-night-b"}
             page = (await browser.post(f"{ROOT}/policy/rule", data=gone)).text
             assert "[[never]]" not in _content(page)

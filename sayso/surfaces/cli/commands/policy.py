@@ -489,7 +489,8 @@ def _show_change_of(out: Out, change: ChangeView) -> None:
     if shown:
         out.line(f"each example was asked of the policy itself: {shown} of {shown} as said")
     if change.asked_again:
-        out.line(f"{change.asked_again} waiting cards are asked again")
+        asked = "card is" if change.asked_again == 1 else "cards are"
+        out.line(f"{change.asked_again} waiting {asked} asked again")
     decided = "" if change.decided else ", since not all of it could be decided"
     out.line(f"it is {change.direction}{decided}")
 

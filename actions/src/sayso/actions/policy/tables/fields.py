@@ -199,7 +199,7 @@ def _lines(row: RowFields, fields: Mapping[str, ReadableField]) -> Iterator[str]
         yield f"{key} = {_money(row.amount)}"
     if row.by and sort != RowKind.NEVER:
         yield f"by = {_words(row.by)}"
-        if row.people > 1:
+        if row.people != 1:  # what is no number of people is refused where the text is read
             yield f"people = {row.people}"
 
 
