@@ -55,6 +55,7 @@ def test_every_kind_has_a_title() -> None:
             ),
             "tok_1, service bot, may actions:propose, until 2027-01-01",
         ),
+        (body("action.stale", taken_back=True), "took the yes back"),
         (body("stop.released", scope="all", asked_by="noor"), "everything, asked for by noor"),
         (body("passkey.required", amounts=[["USD", 10_000]]), "from $100.00"),
     ],

@@ -30,6 +30,7 @@ def test_words_are_read_in_any_order() -> None:
     read = read_case_words("$139.00 Zoë November", now)
     assert (read.words, read.amounts) == (("zoe",), (Decimal("139.00"),))
     assert read.chips[-1] == "decided 2025-11-01 to 2025-11-30, UTC, both included"
+    assert read_case_words("#1042", now).numbers == ("1042",)
     assert read_case_words("2026-03-02 Mia", now).chips[-1].startswith("decided 2026-03-02 to 2026")
     for odd in ("", "2026-13", " ".join(["a"] * 13)):
         with pytest.raises(RefusedError):
@@ -39,7 +40,7 @@ def test_words_are_read_in_any_order() -> None:
 def shop() -> ParcelShop:
     """One that knows what its customers are called."""
     made = ParcelShop()
-    made.names |= {"cus_1": "Mia Fontaine", "cus_2": "Miá Otto"}
+    made.names |= {"cus_1": "Mia Fontaine", "cus_2": "Miá Otto", "cus_3": "Ida Berg"}
     return made
 
 
@@ -57,12 +58,17 @@ async def test_a_case_is_found_by_name_and_the_name_stands_nowhere(
         await decide(opened, asked, "maria", "approve")
         opened.shop.books.add("o2", "cus_2", Money(1000, "USD"))
         await opened.sayso.propose("shop.refund", {"order": "o2"}, subject="cus_2")
+        opened.shop.books.add("order 1042", "cus_3", Money(1000, "USD"))
+        await opened.sayso.propose("shop.refund", {"order": "order 1042"}, subject="cus_3")
         month = f"{opened.clock.now():%B}"
         (one,) = (await found(opened, f"139 mia {month}")).items
         assert (one.customer, one.by, one.about) == ("Mia Fontaine", ("maria",), asked.action_id)
         assert [str(total) for total in one.totals] == ["$139.00"]
         assert len((await found(opened, "mia")).items) == 2
         assert not (await found(opened, "mia 2020-01")).items
+        for order in ("1042", "#1042", "cus_3"):
+            assert [one.customer for one in (await found(opened, order)).items] == ["Ida Berg"]
+        assert not (await found(opened, "104")).items, "no part of an order"
         assert not (await found(opened, "mia noor")).items
         assert len((await found(opened, "MARIA fontaine")).items) == 1
         newest = (await opened.sayso.audit.tail(1))[0]

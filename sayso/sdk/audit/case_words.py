@@ -13,6 +13,7 @@ from sayso.errors import Code, RefusedError
 from sayso.ids import to_micros
 
 MOST_WORDS = 12
+_NUMBER = re.compile(r"#?([0-9]{1,12})")
 _AMOUNT = re.compile(r"[$€£¥]?([0-9]{1,12}(?:\.[0-9]{1,4})?)(?:[A-Z]{3}|[$€£¥])?")
 _DAYS = re.compile(r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2}))?")
 _MONTHS = {
@@ -30,12 +31,14 @@ class CaseWords:
 
     Attributes:
         words: each in a name, an order, an id, or in who decided; as `folded` gives them.
+        numbers: each an order, or an amount as below.
         amounts: each of one of its steps, or of all together; in any currency.
         since, until: microseconds since 1970 of when it was decided; from included, to excluded.
         chips: how it was read, in words; the days are always among them.
     """
 
     words: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     amounts: tuple[Decimal, ...] = ()
     since: int = 0
     until: int = _EVER
@@ -56,6 +59,7 @@ def read_case_words(said: str, now: datetime) -> CaseWords:
     if not parts or len(parts) > MOST_WORDS:
         raise _bad(f"give 1 to {MOST_WORDS} words: a name, an order, an amount, a month")
     words: list[str] = []
+    numbers: list[str] = []
     amounts: list[Decimal] = []
     span: tuple[int, int] | None = None
     for part in parts:
@@ -64,15 +68,19 @@ def read_case_words(said: str, now: datetime) -> CaseWords:
             span = _span(int(day[1]), int(day[2]), int(day[3]) if day[3] else None)
         elif month is not None:
             span = _span(now.year - (month > now.month), month, None)
+        elif (number := _NUMBER.fullmatch(part)) is not None:
+            numbers.append(number[1])
         elif (amount := _AMOUNT.fullmatch(part)) is not None:
             amounts.append(Decimal(amount[1]))
         else:
             words.append(part)
     chips = [f"named, ordered, or decided by “{word}”" for word in words]
+    chips += [f"order {number}, or that amount in any currency" for number in numbers]
     chips += [f"in all or one step {amount:,.2f}, any currency" for amount in amounts]
     since, until = span or (0, _EVER)
     return CaseWords(
         words=tuple(map(folded, words)),
+        numbers=tuple(numbers),
         amounts=tuple(amounts),
         since=since,
         until=until,

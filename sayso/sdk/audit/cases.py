@@ -7,8 +7,10 @@ anybody is told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 
 from sayso.actions.model.action_row import ActionRow, get_action, read_action
@@ -261,6 +263,11 @@ def _found(
 def _fits(reader: Reader, about: str, case: _Case, wanted: CaseWords) -> bool:
     if any(not _has_amount(case, amount) for amount in wanted.amounts):
         return False
+    if any(
+        not (_has_amount(case, Decimal(number)) or _has_number(case, number))
+        for number in wanted.numbers
+    ):
+        return False
     votes = [
         vote
         for row in case.rows
@@ -280,10 +287,16 @@ def _has_amount(case: _Case, amount: object) -> bool:
     return any(one.decimal == amount for one in (*steps, *_totals(case)))
 
 
+def _has_number(case: _Case, number: str) -> bool:
+    """Whether a number stands by itself in what was read, such as an order's; no part of a sum."""
+    alone = re.compile(rf"(?<![\w$€£¥.,-]){number}(?![\w€£¥]|[.,-]\d)")
+    return any(alone.search(one) for one in _texts(case))
+
+
 def _texts(case: _Case) -> Iterator[str]:
     yield name_of(case.rows)
     for row in case.rows:
-        yield f"{row.id} {row.name}"
+        yield f"{row.id} {row.name} {row.subject.id}"
         if row.receipt is not None:
             yield row.receipt.id
         if row.snapshot is not None:

@@ -69,5 +69,6 @@ def test_a_case_is_found_and_opened_at_the_command_line(cli: CliWorkspace) -> No
     shown = cli.line.done("audit", "case", found[0]["about"])
     assert all(entry["proof"] for entry in shown["entries"])
     assert "each proven against" in cli.line("audit", "case", found[0]["about"]).out
+    assert "Intent committed" in cli.line("audit", "case", found[0]["about"]).out
     assert "Nothing fits" in cli.line("audit", "case", "nobody-at-all").out
     cli.line("audit", "case", "act_00000000000000000000000000").refused("not_found")

@@ -64,13 +64,15 @@ def _list(out: Out, found: CasesFoundView) -> None:
 
 
 def _show(out: Out, found: CaseView) -> None:
+    from sayso.audit.queries.sentence import title_of
+
     out.line(f"{found.about}: {len(found.entries):,} entries, each proven against {found.size:,}")
     rows = [
         [
             str(entry.seq),
             local_time(entry.at),
             one_line(entry.actor),
-            one_line(entry.says, limit=160),
+            one_line(": ".join(filter(None, (title_of(entry.kind), entry.says))), limit=160),
         ]
         for entry in found.entries
     ]

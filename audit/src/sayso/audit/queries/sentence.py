@@ -141,6 +141,8 @@ def _action(event: Event) -> list[str]:
             found.append("yes to less")
         case _:
             pass
+    if data.get("taken_back") is True:
+        found.append("took the yes back")
     found += [event.text("reason_code") or "", event.text("code") or ""]
     error = data.get("error")
     if isinstance(error, dict):
