@@ -13,6 +13,7 @@ PROMISES: dict[str, Promise] = {
         "A plan is one message in Slack, answered by one yes, less or no, and the message says "
         "what came of each step.",
     ),
+    "slack:push": Promise("A notification shows amount and payee as the card does, escaped."),
     "slack:reminders": Promise(
         "Reminders and escalations reach those who may answer in the thread below the card, once.",
     ),

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
-from sayso.sdk.chat.fit import Fit
+from sayso.sdk.chat.fit import Fit, plain_fit
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.approval_outcome import CardOutcome
@@ -26,6 +26,8 @@ from sayso.text import show_hidden
 Answer: TypeAlias = Literal["yes", "no", "less", "ask", "open"]
 """What a button is for; `open` leads to the console."""
 
+_TEXT_CHARS = 100
+"""Of a notification, which a phone cuts without a word."""
 _FACTS_CHARS = 1500
 _MOST_SIGNS = 3
 _MOST_REASONS = 5
@@ -90,7 +92,8 @@ class ChatCard:
     """A card as it should stand now.
 
     Attributes:
-        text: for notifications and screen readers; from typed fields only, and not escaped.
+        text: for notifications and screen readers: amount, payee and state. Foreign characters
+            that nobody can see are shown; nothing is escaped, which is the chat's.
         parts: from the top.
         asks: whether it has buttons.
     """
@@ -126,11 +129,14 @@ def build_card(
     if asks:
         parts += [Lines(text=made.no()), made.buttons()]
     parts += [Lines(text=line, small=True) for line in made.small()]
-    money = " + ".join(map(str, view.totals)) or "no money"
     said = answer_of(view) if asks or outcome is None else outcome.lead.strip(": ")
-    # Without any foreign text: chats parse what a notification shows.
-    text = show_hidden(f"{money}: {said} ({view.id})")
+    text = f"{text_of(view)}: {show_hidden(said)} ({view.id})"
     return ChatCard(text=text, parts=tuple(parts), asks=asks)
+
+
+def text_of(view: SolutionView) -> str:
+    """What and how much to whom, for a notification; the card's first line, and not escaped."""
+    return plain_fit(view.lead.headline, _TEXT_CHARS)
 
 
 def where_of(view: SolutionView) -> str:

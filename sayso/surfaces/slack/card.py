@@ -31,7 +31,7 @@ class SlackMessage:
     """What is posted.
 
     Attributes:
-        text: for notifications and screen readers; from typed fields only.
+        text: for notifications and screen readers: amount, payee and state, escaped.
         blocks: Block Kit.
         approval_id, revision: for the metadata.
     """

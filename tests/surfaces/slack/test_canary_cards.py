@@ -60,8 +60,8 @@ async def test_it_looks_like_any_other_card(team: SlackTeam) -> None:
     true = await team.ask(129_00, reason="it broke")
     mine, other = team.slack.message_of(card.id), team.card(true)
     assert shape(mine) == shape(other)
-    assert mine.text == f"{card.solution.totals[0]}: yes or no? ({card.id})"
-    assert other.text == f"$129.00: yes or no? ({true.id})"
+    assert mine.text == f"{card.solution.lead.headline}: yes or no? ({card.id})"
+    assert other.text == f"$129.00 to customer cus_o1: yes or no? ({true.id})"
     assert "test" not in render(mine).lower()
     assert str(card.solution.totals[0]) in render(mine)
     assert "Paid: $129.00" in render(mine)

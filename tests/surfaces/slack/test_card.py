@@ -312,6 +312,19 @@ def test_no_words_of_a_customer_are_claimed_where_there_are_none() -> None:
     assert_clean(message.blocks, message.text)
 
 
+@pytest.mark.promise("slack:push")
+@pytest.mark.parametrize("name", [*HOSTILE, "x" * 5000])
+def test_a_name_in_a_notification_stays_a_name(name: str) -> None:
+    """No mention, no link, nothing hidden, and short enough for a phone."""
+    view = solution(card())
+    lead = view.lead.model_copy(update={"headline": f"$1.00 to {name}"})
+    message = build_message(view.model_copy(update={"lead": lead}))
+    assert_clean(message.blocks, message.text)
+    assert message.text.startswith("$1.00 to ")
+    assert message.text.endswith(f": yes or no? ({ID})")
+    assert len(message.text) < 250
+
+
 @pytest.mark.promise("slack:cut")
 def test_long_texts_are_cut_with_a_count_and_a_way_to_the_rest() -> None:
     """40,000 characters make a valid card that says what is missing."""

@@ -106,6 +106,21 @@ async def test_a_plan_is_one_message(tmp_path: Path, slack: FakeSlack) -> None:
     assert before == sorted(before)
 
 
+@pytest.mark.promise("slack:push")
+async def test_a_phone_shows_amount_and_payee(tmp_path: Path, slack: FakeSlack) -> None:
+    """What stands in the card's first line and nothing more; Slack is told to parse none of it."""
+    async with parcels(tmp_path, slack) as team:
+        view = await ask(team)
+        shown = card(team)
+        assert shown.text == f"$139.00 to Ben Okafor: yes or no? ({view.id})"
+        assert [shown.arguments[name] for name in ("mrkdwn", "parse", "link_names")] == [
+            *(False, "none", False)
+        ]
+        await click(team, YES)
+        await team.send()
+        assert card(team).text == f"$139.00 to Ben Okafor: yes by maria ({view.id})"
+
+
 @pytest.mark.promise("slack:solution")
 async def test_one_yes_starts_all_of_it_and_the_card_says_what_came_of_each_step(
     tmp_path: Path, slack: FakeSlack
