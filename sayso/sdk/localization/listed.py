@@ -351,6 +351,8 @@ _STEPS = (
     "the {number} steps start at once.",
     "{nothing}.",
     "nothing happens",
+    "erased",
+    "what is meant is in a state in which that cannot be done",
     "no credit",
     "nothing ends",
     "nothing changes",

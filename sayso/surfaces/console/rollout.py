@@ -232,6 +232,12 @@ async def answer_change(visit: Visit) -> Response:
     if form.one("answer") == "confirm":
         sha256 = form.one("sha256")
         await visit.sayso.policy.confirm(name, sha256=sha256, token=token, via="console")
-    else:
+    elif form.one("answer") == "withdraw":
         await visit.sayso.policy.withdraw(name, token=token, via="console")
+    else:
+        raise RefusedError(
+            Code.INVALID_INPUT,
+            "a change is signed or ended, and this is neither",
+            next_step="open the page once more, and press one of its buttons",
+        )
     return visit.see("policy")

@@ -10,7 +10,7 @@ import pytest
 from surfaces.console.every_page import Foreign, every_page, open_everything
 from surfaces.console.served_console import open_console
 
-from sayso.sdk.localization.languages import LANGUAGES
+from sayso.sdk.localization.languages import LANGUAGES, language
 
 LOOKED_AT = re.compile(
     r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|together\?|compose|customers?|account/"
@@ -123,3 +123,21 @@ async def test_the_sign_in_speaks_each_language(tmp_path: Path) -> None:
             said[code] = {one for one in words_of(page.text) if " " in one}
     for code in set(LANGUAGES) - {"en"}:
         assert not said[code] & said["en"], code
+
+
+@pytest.mark.promise("console:languages")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "erased",
+        "Not done: erased.",
+        "what is meant is in a state in which that cannot be done",
+        "it starts after 30 s; until then the yes can be taken back.",
+    ],
+)
+def test_what_few_cards_say_is_said_in_each_language(text: str) -> None:
+    """Of an erased customer, of what cannot be done, and under a hold."""
+    for code in set(LANGUAGES) - {"en"}:
+        said = language(code).say(text)
+        assert not {"erased", "until", "which"} & {*said.strip(".").split()}, said
+        assert said != text, code

@@ -94,6 +94,8 @@ async def test_what_loosens_waits_for_a_second_one_though_the_policy_asks_for_on
         async with console.client(await console.sign_in("noor")) as browser:
             where = f"{ROOT}/policy/change/{waits.id}"
             yes = {"answer": "confirm", "sha256": waits.sha256}
+            strange = await browser.post(where, data={**yes, "answer": "sign"})
+            assert strange.status_code == 409, "an answer that there is not ends no change"
             assert (await browser.post(where, data=yes)).status_code == 303
         now = await policy.in_force()
         assert now is not None
