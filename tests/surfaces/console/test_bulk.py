@@ -94,6 +94,19 @@ async def test_one_yes_answers_each_by_itself(tmp_path: Path) -> None:
         assert set(via) == {f"console/together/{group.digest[:12]}"}
 
 
+@pytest.mark.promise("approvals:hold")
+async def test_one_yes_to_several_that_wait_says_when_each_starts(tmp_path: Path) -> None:
+    """Beside the way to its card, where it can be taken back."""
+    async with open_console(tmp_path, approvals={"hold": "30s"}) as console:
+        group = await waiting(console, 2)
+        done = await post(console, fields(group))
+        assert done.text.count("; until then you can take it back.") == 2
+        assert "0 of" not in done.text
+        for item in group.items:
+            assert f"solution/{item.id}" in done.text
+            assert (await console.sayso.solutions.get(item.id)).may_take_back
+
+
 async def test_nothing_is_ticked_where_each_has_a_reason_of_its_own(tmp_path: Path) -> None:
     """One yes for many begins with none of them, and each shows why it came."""
     async with open_console(tmp_path) as console:
