@@ -146,7 +146,7 @@ def approve(
     reason: ReasonOption = "",
     yes: YesOption = False,
 ) -> int:
-    """Say yes to the card that is shown, once; it is done at once."""
+    """Say yes to the card that is shown, once; it is done at once, or after `hold`."""
     say = _Say(approval_id=approval_id, choice="approve", digest=digest, reason=reason)
     return _decide(here, say, asks=not yes)
 
