@@ -14,6 +14,10 @@ PROMISES: dict[str, Promise] = {
         "what came of each step.",
     ),
     "slack:push": Promise("A notification shows amount and payee as the card does, escaped."),
+    "slack:times": Promise(
+        "A time on a card or in a reminder is shown by its reader's clock, and in UTC where Slack "
+        "cannot.",
+    ),
     "slack:reminders": Promise(
         "Reminders and escalations reach those who may answer in the thread below the card, once.",
     ),

@@ -136,6 +136,8 @@ def _piece(piece: Block, users: Mapping[str, str]) -> str:
     match piece["type"]:
         case "user":
             return f'<span class="mention">@{html.escape(users[piece["user_id"]])}</span>'
+        case "date":
+            return html.escape(piece["fallback"])
         case "text":
             style = piece.get("style", {})
             assert style.keys() <= {"bold", "italic"}, style

@@ -22,6 +22,7 @@ MAX_TOTAL_CHARS = 13_000
 MAX_ID_CHARS = 255
 
 _RAW_MARKUP = re.compile(r"[<>]|&(?!(?:amp|lt|gt);)")
+_DATE = re.compile(r"\{date_short_pretty\} \{time(?:_secs)?\}")
 _USER = re.compile(r"[A-Z0-9]{2,40}")
 
 Surface = Literal["message", "modal"]
@@ -260,6 +261,9 @@ class _Check:
                     if not _USER.fullmatch(str(element.get("user_id", ""))):
                         yield f"{here}/elements/{inner}: names no user"
                     continue
+                if isinstance(element, Mapping) and element.get("type") == "date":
+                    yield from self._date(f"{here}/elements/{inner}", element)
+                    continue
                 if isinstance(element, Mapping) and element.get("type") == "link":
                     # Made by `link_blocks` alone: nothing that somebody wrote becomes one.
                     if not str(element.get("url", "")).startswith("https://"):
@@ -268,6 +272,16 @@ class _Check:
                     yield f"{here}/elements/{inner}: only texts are allowed in a rich text"
                     continue
                 yield from self._string(f"{here}/elements/{inner}", element.get("text"), 3000)
+
+    def _date(self, at: str, element: JsonObject) -> Iterator[str]:
+        for key in sorted(set(element) - {"type", "timestamp", "format", "fallback"}):
+            yield f"{at}/{key}: is no key of `date`"
+        stamp = element.get("timestamp")
+        if not isinstance(stamp, int) or stamp < 0:
+            yield f"{at}/timestamp: is no whole number of seconds"
+        if not _DATE.fullmatch(str(element.get("format", ""))):
+            yield f"{at}/format: is none of ours"
+        yield from self._string(f"{at}/fallback", element.get("fallback"), 100)
 
 
 def _list(value: JsonValue) -> Sequence[JsonValue]:

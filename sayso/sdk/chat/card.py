@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.actions.policy.card import Card
 from sayso.sdk.chat.fit import Fit, plain_fit
+from sayso.sdk.chat.moment import Moment, Pieces
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.approval_outcome import CardOutcome
@@ -53,6 +54,13 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """Plain lines with times in them."""
+
+    pieces: Pieces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """Somebody's own words, and below them whose they are."""
 
@@ -84,7 +92,7 @@ class Buttons:
     buttons: tuple[Button, ...]
 
 
-Part: TypeAlias = Heading | Lines | Quote | Runs | Buttons
+Part: TypeAlias = Heading | Lines | Timed | Quote | Runs | Buttons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +127,7 @@ def build_card(
     """
     asks = view.status == ApprovalStatus.PENDING and (outcome is None or outcome.asks)
     made = _Making(view=view, fit=fit, url=url, asks=asks)
-    parts = [*made.top(outcome), *made.escalated(), *made.quote()]
+    parts = [*made.top(outcome), *made.starts(), *made.escalated(), *made.quote()]
     if asks:
         parts += [made.why(said=outcome is not None), made.unusual(), *made.question()]
         parts += made.unverified()
@@ -127,7 +135,7 @@ def build_card(
         parts.append(made.steps())
     parts += made.letters()
     if asks:
-        parts += [Lines(text=made.no()), made.buttons()]
+        parts += [made.no(), made.buttons()]
     parts += [Lines(text=line, small=True) for line in made.small()]
     said = answer_of(view) if asks or outcome is None else outcome.lead.strip(": ")
     text = f"{text_of(view)}: {show_hidden(said)} ({view.id})"
@@ -137,6 +145,15 @@ def build_card(
 def text_of(view: SolutionView) -> str:
     """What and how much to whom, for a notification; the card's first line, and not escaped."""
     return plain_fit(view.lead.headline, _TEXT_CHARS)
+
+
+def starts_of(starts_at: str) -> Pieces:
+    """When something starts that people agreed to, in RFC 3339, and what can be done until then."""
+    return (
+        "It starts at ",
+        Moment(at=starts_at, seconds=True),
+        "; until then the yes can be taken back.",
+    )
 
 
 def where_of(view: SolutionView) -> str:
@@ -183,7 +200,7 @@ class _Making:
         if self.asks or outcome is None:
             head = f"{self.fit(view.lead.headline, 100)}: {self.fit(answer_of(view), 45)}"
             below = [self.split()] if view.lead.split or len(view.lead.headline) > 100 else []
-            below += [] if self.asks else [progress_of(view)]
+            below += [] if self.asks or view.starts_at is not None else [progress_of(view)]
             if outcome is not None and outcome.text:  # whose yes lapsed, or was to more
                 below.append(self.fit(outcome.text, 900, more=self.where))
             return [Heading(text=head), *([Lines(text="\n".join(below))] if below else [])]
@@ -196,13 +213,17 @@ class _Making:
             top.append(Lines(text=self.fit(title, 600, more=self.where)))
         return top
 
+    def starts(self) -> list[Part]:
+        """When what was agreed to starts, where it waits for that."""
+        return [] if self.view.starts_at is None else [Timed(pieces=starts_of(self.view.starts_at))]
+
     def escalated(self) -> list[Part]:
         view = self.view
         if view.escalated is None:
             return []
-        at = f"{view.escalated.at[:10]} {view.escalated.at[11:16]} UTC"
         may = ": they may decide it, too" if self.asks else ""
-        return [Lines(text=f"Escalated {self.fit(view.escalated.whom, 200)}, {at}{may}.")]
+        said = f"Escalated {self.fit(view.escalated.whom, 200)}, "
+        return [Timed(pieces=(said, Moment(at=view.escalated.at), f"{may}."))]
 
     def split(self) -> str:
         view = self.view
@@ -312,12 +333,12 @@ class _Making:
             for place, letter in letters[:_MOST_STEPS]
         ]
 
-    def no(self) -> str:
+    def no(self) -> Part:
         """What a no does, and until when there is time for a yes."""
         view = self.view
-        until = self.fit(f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC", 80)
         no = self.fit(view.lead.on_no, 300, more=self.where)
-        return f"A no: {no}\nNo answer by {until} counts as no."
+        said = f"A no: {no}\nNo answer by "
+        return Timed(pieces=(said, Moment(at=view.expires_at), " counts as no."))
 
     def small(self) -> list[str]:
         """What is looked up and not read first: the facts, and what a yes is bound to."""

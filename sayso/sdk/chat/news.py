@@ -19,6 +19,7 @@ from sayso.audit.authority.people import KnownPerson
 from sayso.errors import Code, RefusedError
 from sayso.sdk.chat.card import where_of
 from sayso.sdk.chat.fit import Fit
+from sayso.sdk.chat.moment import Moment, Pieces
 from sayso.sdk.chat.work import work_shown
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.canaries import CANARY_TOPIC
@@ -57,7 +58,7 @@ class ChatNews:
     """
 
     head: str = ""
-    words: str
+    words: Pieces
     short: str
     below: str = ""
     topic: str = OUTBOX_TOPIC
@@ -138,13 +139,13 @@ async def _noted(sayso: Sayso, row: OutboxRow, fit: Fit, chat: str) -> ChatNews 
 
 def reminder(view: SolutionView, called: Sequence[KnownPerson], fit: Fit) -> ChatNews:
     """Who is called, and until when they can answer."""
-    until = f"{view.expires_at[:10]} {view.expires_at[11:16]} UTC"
+    until = Moment(at=view.expires_at)
     escalated = view.escalated is not None
     lead = f"escalated {fit(view.escalated.whom, 200)}: " if view.escalated is not None else ""
     what = "Escalated" if escalated else "Still waiting"
     return ChatNews(
-        words=f"{lead}this still waits for a yes or no. No answer by {until} counts as no.",
-        short=f"{what}: yes or no by {until} ({view.id})",
+        words=(f"{lead}this still waits for a yes or no. No answer by ", until, " counts as no."),
+        short=f"{what}: yes or no by {until.text} ({view.id})",
         below=view.id,
         called=tuple(called),
     )
@@ -155,7 +156,7 @@ def note_told(view: SolutionView, note: NoteView, topic: str, fit: Fit) -> ChatN
     where = _SURFACES.get(note.via, "elsewhere")
     return ChatNews(
         head=f"{fit(note.person, 80)} {where}: ",
-        words=fit(note.text, 2500, more=where_of(view), lines=True),
+        words=(fit(note.text, 2500, more=where_of(view), lines=True),),
         short=f"A note ({view.id})",
         below=view.id,
         topic=topic,
@@ -170,7 +171,7 @@ def rule_told(view: SolutionView, topic: str) -> ChatNews:
         " yes, a no and less are said with the buttons of the card."
     )
     short = f"A note decides nothing ({view.id})"
-    return ChatNews(words=said, short=short, below=view.id, topic=topic, waits=True, small=True)
+    return ChatNews(words=(said,), short=short, below=view.id, topic=topic, waits=True, small=True)
 
 
 def failed_news(view: ActionView, url: str, fit: Fit) -> ChatNews:
@@ -227,13 +228,14 @@ def late_news(view: WorkView, url: str, fit: Fit) -> ChatNews:
     """
     who = fit(view.name or view.subject, 80)
     has = "nobody has it" if view.assignee is None else f"{fit(view.assignee, 64)} has it"
-    since = f"{view.since[:10]} {view.since[11:16]} UTC"
+    since = Moment(at=view.since)
     where = (
         f"{url}{CONSOLE_PATH}/request/{view.about}" if url else f"`sayso work take {view.about}`"
     )
-    said = f"{who} has waited for a person since {since}; {has}. Take it: {where}"
-    return _told("Waits too long", said, f"since {since} ({view.about})")
+    said = (f"{who} has waited for a person since ", since, f"; {has}. Take it: {where}")
+    return _told("Waits too long", said, f"since {since.text} ({view.about})")
 
 
-def _told(head: str, said: str, short: str) -> ChatNews:
-    return ChatNews(head=f"{head}. ", words=said, short=f"{head}: {short}")
+def _told(head: str, said: str | Pieces, short: str) -> ChatNews:
+    words = (said,) if isinstance(said, str) else said
+    return ChatNews(head=f"{head}. ", words=words, short=f"{head}: {short}")

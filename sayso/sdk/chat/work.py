@@ -15,9 +15,10 @@ from types import MappingProxyType
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant
 from sayso.sdk.chat.answers import FieldError, Voice
-from sayso.sdk.chat.card import Heading, Lines, Part
+from sayso.sdk.chat.card import Heading, Lines, Part, Timed
 from sayso.sdk.chat.fit import Fit
 from sayso.sdk.chat.forms import ChatForm, TextField
+from sayso.sdk.chat.moment import Moment, Pieces
 from sayso.sdk.client import Sayso
 from sayso.sdk.desk.seat import Words, why_unsaid
 from sayso.sdk.resources.notes import MAX_NOTE_CHARS
@@ -106,7 +107,7 @@ async def waiting_shown(sayso: Sayso, fit: Fit, limit: int = 10) -> str:
     """Who waits for a person, the longest first, a line each."""
     found = await sayso.work.list(kinds=("handed_over", "unanswered"), order="wait", limit=limit)
     lines = [
-        f"{fit(one.name or one.subject, 80)}, since {_clock(one.since)}"
+        f"{fit(one.name or one.subject, 80)}, since {Moment(at=one.since).text}"
         f"{', too long' if one.late else ''}: {fit(one.assignee or 'nobody', 64)} has it"
         for one in found
     ]
@@ -132,14 +133,16 @@ def build_work(about: str, view: WorkView | None, *, fit: Fit, url: str) -> Work
     who = fit(view.name or view.subject, 80)
     state = "Waits for a person" if view.assignee is None else f"{fit(view.assignee, 64)} has it"
     late = "Waits too long: " if view.late else ""
-    said = [f"Since {_clock(view.since)}"]
-    said += [f"answer by {_clock(view.answer_by)}"] if view.answer_by else []
+    said: Pieces = ("Since ", Moment(at=view.since))
+    if view.answer_by:
+        said += (" · answer by ", Moment(at=view.answer_by))
     if view.what:
-        said.append(fit(f"{view.what} of {view.amount}" if view.amount else view.what, 120))
+        what = f"{view.what} of {view.amount}" if view.amount else view.what
+        said += (f" · {fit(what, 120)}",)
     parts: tuple[Part, ...] = (
         Heading(text=f"{late}{state}: {who}"),
         Lines(text=fit(view.why, 600) if view.why else "Nobody knows why."),
-        Lines(text=" · ".join(said)),
+        Timed(pieces=said),
         *(Lines(text=f"{fit(one.person, 64)}: {fit(one.text, 300)}") for one in view.notes[-3:]),
         Lines(text=about, small=True),
     )
@@ -152,10 +155,6 @@ def build_work(about: str, view: WorkView | None, *, fit: Fit, url: str) -> Work
         buttons=(TAKE, GIVE, *can_answer, *can_end),
         url=f"{url}{CONSOLE_PATH}/{_page(about)}" if url else "",
     )
-
-
-def _clock(at: str) -> str:
-    return f"{at[:10]} {at[11:16]} UTC"
 
 
 def _page(about: str) -> str:

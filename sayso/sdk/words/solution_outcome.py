@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import assert_never
 
 from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
@@ -43,9 +42,6 @@ def answer_of(view: SolutionView) -> str:
 
 def progress_of(view: SolutionView) -> str:
     """How far it is after the answer, such as `2 of 3 steps are done.`"""
-    if view.starts_at is not None:
-        at = datetime.fromisoformat(view.starts_at)
-        return f"It starts at {at:%H:%M:%S} UTC; until then the yes can be taken back."
     done = sum(Status(step.status) in DONE for step in view.steps)
     if done == len(view.steps):
         return f"All {done} steps are done." if done > 1 else "It is done."

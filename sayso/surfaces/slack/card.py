@@ -8,7 +8,18 @@ from types import MappingProxyType
 from typing import assert_never, cast
 
 from sayso.json import JsonObject, JsonValue
-from sayso.sdk.chat.card import Answer, Buttons, Heading, Lines, Part, Quote, Runs, build_card
+from sayso.sdk.chat.card import (
+    Answer,
+    Buttons,
+    Heading,
+    Lines,
+    Part,
+    Quote,
+    Runs,
+    Timed,
+    build_card,
+)
+from sayso.sdk.chat.moment import Moment, Pieces
 from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.approval_outcome import CardOutcome
 from sayso.surfaces.slack.wording import escape, fit
@@ -75,6 +86,8 @@ def draw(part: Part) -> JsonObject:
             return {"type": "header", "text": _plain(part.text)}
         case Lines():
             return context(part.text) if part.small else section(part.text)
+        case Timed():
+            return timed(part.pieces)
         case Runs():
             return rich(part.runs)
         case Quote():
@@ -128,6 +141,36 @@ def rich(runs: Sequence[tuple[bool, str]]) -> JsonObject:
     ]
     section: JsonObject = {"type": "rich_text_section", "elements": cast("JsonValue", parts)}
     return {"type": "rich_text", "elements": [section]}
+
+
+def timed(pieces: Pieces) -> JsonObject:
+    """A sentence that is escaped already, each time in it as its reader's clock has it."""
+    section: JsonObject = {"type": "rich_text_section", "elements": elements_of(pieces)}
+    return {"type": "rich_text", "elements": [section]}
+
+
+def elements_of(pieces: Pieces) -> list[JsonValue]:
+    """The same as elements of a rich text."""
+    return [_date(one) if isinstance(one, Moment) else _text(one) for one in pieces]
+
+
+def _text(text: str) -> JsonObject:
+    return {"type": "text", "text": text}
+
+
+def _date(at: Moment) -> JsonObject:
+    """Slack shows it in the reader's zone and language, or else what stands in `fallback`.
+
+    NOTE: of a rich text and no `<!date^…>`, which only mrkdwn has: nothing of ours is mrkdwn.
+
+    Source: Slack docs, Block Kit: Date element.
+    """
+    return {
+        "type": "date",
+        "timestamp": at.unix_s,
+        "format": f"{{date_short_pretty}} {'{time_secs}' if at.seconds else '{time}'}",
+        "fallback": at.text,
+    }
 
 
 def _plain(text: str) -> JsonObject:

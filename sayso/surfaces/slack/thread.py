@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.chat.card import Lines
 from sayso.sdk.chat.evidence import Turn, evidence
+from sayso.sdk.chat.moment import plain
 from sayso.sdk.chat.news import ChatNews
 from sayso.sdk.views.solution import SolutionView
-from sayso.surfaces.slack.card import context, section
+from sayso.surfaces.slack.card import context, elements_of, section
 from sayso.surfaces.slack.wording import escape, fit
 from sayso.text import show_hidden
 
@@ -63,14 +64,14 @@ def post_of(told: ChatNews, ts: str) -> Post:
         ts: of the card below which it stands; empty for the channel.
     """
     if told.small:
-        return Post(text=escape(told.short), blocks=(context(told.words),), below=ts)
+        return Post(text=escape(told.short), blocks=(context(plain(told.words)),), below=ts)
     elements: list[JsonValue] = []
     users = [one.slack.partition("/")[2] for one in told.called if one.slack]
     for user in users[:_MOST_NAMED]:
         elements += [{"type": "user", "user_id": user}, {"type": "text", "text": ", "}]
     if told.head:
         elements.append({"type": "text", "text": told.head, "style": {"bold": True}})
-    elements.append({"type": "text", "text": told.words})
+    elements += elements_of(told.words)
     block: JsonObject = {
         "type": "rich_text",
         "elements": [{"type": "rich_text_section", "elements": elements}],

@@ -13,10 +13,11 @@ from typing import assert_never
 import orjson
 
 from sayso.json import JsonObject, JsonValue
-from sayso.sdk.chat.card import Buttons, Heading, Lines, Part, Quote, Runs, build_card
+from sayso.sdk.chat.card import Buttons, Heading, Lines, Part, Quote, Runs, Timed, build_card
 from sayso.sdk.chat.evidence import Turn, evidence
 from sayso.sdk.chat.fit import Fit, plain_fit
 from sayso.sdk.chat.forms import ChatForm, ChoiceField, Field, TextField, form_for
+from sayso.sdk.chat.moment import plain
 from sayso.sdk.chat.news import ChatNews
 from sayso.sdk.chat.work import FORMS, LABELS, WorkCard
 from sayso.sdk.views.solution import SolutionView
@@ -76,7 +77,7 @@ def news_card(told: ChatNews) -> JsonObject:
         marks = ", ".join(f"<at>{name}</at>" for name, _ in people)
         body.append({"type": "TextBlock", "text": marks, "wrap": True})
     runs = [(True, told.head)] if told.head else []
-    body += paragraphs([*runs, (False, told.words)], small=told.small)
+    body += paragraphs([*runs, (False, plain(told.words))], small=told.small)
     entities: list[JsonValue] = [
         {
             "type": "mention",
@@ -198,6 +199,8 @@ def _blocks(part: Part) -> list[JsonValue]:
             return paragraphs([(True, part.text)], size="Large")
         case Lines():
             return paragraphs([(False, part.text)], small=part.small)
+        case Timed():
+            return paragraphs([(False, plain(part.pieces))])
         case Runs():
             return paragraphs(part.runs)
         case Quote():

@@ -19,8 +19,9 @@ from surfaces.console.served_console import (
     package,
 )
 
+from sayso.sdk.chat.card import starts_of
+from sayso.sdk.chat.moment import plain
 from sayso.sdk.views.solution import SolutionView
-from sayso.sdk.words.solution_outcome import progress_of
 from sayso.testing.clock import FakeClock
 
 pytestmark = pytest.mark.promise("console:answer")
@@ -399,7 +400,10 @@ async def test_a_yes_is_taken_back_on_the_page_that_says_when_it_starts(tmp_path
         assert f'formaction="{path}"' in page
         assert path not in (await read(console, f"solution/{view.id}", "ada")).text
         held = await console.sayso.solutions.get(view.id)
-        assert progress_of(held).endswith("UTC; until then the yes can be taken back.")
+        assert held.starts_at is not None
+        assert plain(starts_of(held.starts_at)).endswith(
+            "UTC; until then the yes can be taken back."
+        )
         async with console.client(await console.sign_in("ada")) as browser:
             refused = await browser.post(path, data={})
             assert refused.status_code == 409

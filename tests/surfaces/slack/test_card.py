@@ -15,13 +15,22 @@ from sayso.actions.policy.card import Card
 from sayso.block_kit import check_view
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
-from sayso.sdk.views.rows import ActionView, ApprovalView, ErrorView, ReceiptView, VoteView
+from sayso.sdk.chat.news import late_news, reminder
+from sayso.sdk.resources.work import WorkView
+from sayso.sdk.views.rows import (
+    ActionView,
+    ApprovalView,
+    ErrorView,
+    EscalationView,
+    ReceiptView,
+    VoteView,
+)
 from sayso.sdk.views.solution import CustomerView, LeadView, LetterView, SolutionView, StepView
 from sayso.sdk.words.approval_outcome import outcome_of
 from sayso.surfaces.slack import build_message, check_blocks
 from sayso.surfaces.slack.card import SlackMessage
 from sayso.surfaces.slack.forms import build_form, note
-from sayso.surfaces.slack.thread import build_evidence
+from sayso.surfaces.slack.thread import build_evidence, post_of
 from sayso.surfaces.slack.wording import escape, fit
 from sayso.text import show_hidden
 
@@ -137,7 +146,7 @@ def solution(
         agreed=tuple(one.person for one in votes if one.decision == "approve"),
         votes=votes,
         planner=shown.planner,
-        expires_at=shown.deadline,
+        expires_at=AT,
         created_at=AT,
         updated_at=AT,
     )
@@ -284,13 +293,49 @@ def test_the_card_shows_what_a_decision_needs() -> None:
         "To Visa ..4242, which paid. Cannot be undone.",
         "A no: no money moves",
         "Order: 1042: blue mug · Paid: $129.00",
-        "No answer by 2026-11-25 12:00 UTC counts as no.",
+        "No answer by ",
         "Yes, $129.00",
         f"{ID} · revision 3 · digest abababababab · stripe.refund by playbooks",
     ):
         assert part in text
-    order = "header section rich_text rich_text rich_text rich_text section actions"
+    order = "header section rich_text rich_text rich_text rich_text rich_text actions"
     assert [block["type"] for block in message.blocks] == [*order.split(), *["context"] * 2]
+
+
+@pytest.mark.promise("slack:times")
+def test_a_time_is_its_readers_and_in_utc_where_slack_cannot() -> None:
+    """Deadline, escalation, start after a hold, reminder: none is a text of ours."""
+    asked = solution(card())
+    called = EscalationView(at=AT, roles=("finance",), role="director")
+    held = asked.model_copy(update={"status": "approved", "starts_at": AT})
+    late = WorkView.model_construct(about=ID, subject="cus_1", name="", assignee=None, since=AT)
+    for blocks, form in (
+        (build_message(asked).blocks, "{time}"),
+        (build_message(asked.model_copy(update={"escalated": called})).blocks, "{time}"),
+        (build_message(held).blocks, "{time_secs}"),
+        (post_of(reminder(asked, (), fit), "1.1").blocks, "{time}"),
+        (post_of(late_news(late, "", fit), "").blocks, "{time}"),
+    ):
+        assert check_blocks(blocks) == []
+        dates = [one for one in elements(cast("JsonValue", blocks)) if one.get("type") == "date"]
+        assert dates, blocks
+        assert " UTC" not in "".join(texts(cast("JsonValue", blocks)))
+        for date in dates:
+            assert date["timestamp"] == 1795608000
+            assert date["format"] == f"{{date_short_pretty}} {form}"
+            seconds = ":00" if form == "{time_secs}" else ""
+            assert date["fallback"] == f"2026-11-25 12:00{seconds} UTC"
+
+
+def elements(value: JsonValue) -> Iterator[JsonObject]:
+    """Every object in a message."""
+    if isinstance(value, Mapping):
+        yield value
+        for inner in value.values():
+            yield from elements(inner)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in value:
+            yield from elements(inner)
 
 
 def test_one_step_and_several_are_one_card() -> None:

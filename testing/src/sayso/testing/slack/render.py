@@ -61,7 +61,9 @@ def _rich(block: JsonObject) -> list[str]:
         if not isinstance(part, Mapping):
             continue
         words = "".join(
-            f"@{item['user_id']}" if "user_id" in item else str(item.get("text", ""))
+            f"@{item['user_id']}"
+            if "user_id" in item
+            else str(item.get("text", item.get("fallback", "")))
             for item in _items(part.get("elements"))
             if isinstance(item, Mapping)
         )
