@@ -24,10 +24,7 @@ _SAID = {
 
 
 def _away(visit: Visit, said: Away | None) -> str:
-    if said is None:
-        return ""
-    instead = f"; {said.to} is called instead" if said.to else ""
-    return f"away until {visit.times.clock(rfc3339(to_micros(said.until)))}{instead}"
+    return "" if said is None else visit.times.clock(rfc3339(to_micros(said.until)))
 
 
 def chats_of(person: KnownPerson) -> list[str]:
@@ -52,10 +49,11 @@ async def show_people(visit: Visit) -> Response:
         people=[
             {
                 "id": one.id,
-                "roles": ", ".join(role.replace("_", " ") for role in sorted(one.roles)) or "none",
-                "chats": ", ".join(chats_of(one)) or "not linked",
-                "oidc": "linked" if one.oidc is not None else "",
-                "away": _away(visit, away.get(one.id)),
+                "roles": ", ".join(role.replace("_", " ") for role in sorted(one.roles)),
+                "chats": ", ".join(chats_of(one)),
+                "oidc": one.oidc is not None,
+                "away": _away(visit, gone),
+                "instead": "" if gone is None else gone.to,
                 "active": one.active,
                 "changes": may and one.id != visit.person.id,
                 "has": one.roles,
@@ -63,6 +61,7 @@ async def show_people(visit: Visit) -> Response:
                 "seq": one.seq,
             }
             for one in people
+            for gone in (away.get(one.id),)
         ],
         tokens=[
             {

@@ -92,6 +92,7 @@ async def show_change(visit: Visit) -> Response:
         asked=asked,
         words=_words(asked.change),
         roles=_roles(asked.change.roles),
+        here=known is not None and known.active,
         had=_roles(sorted(known.roles)) if known is not None and known.active else "",
         mine=asked.asked_by == visit.person.id,
         may=await visit.sayso.staff.may(visit.session.token),
@@ -184,4 +185,4 @@ def _words(change: StaffChange) -> str:
 
 
 def _roles(roles: Iterable[str]) -> str:
-    return ", ".join(one.replace("_", " ") for one in roles) or "none"
+    return ", ".join(one.replace("_", " ") for one in roles)
