@@ -14,6 +14,9 @@ PROMISES: dict[str, Promise] = {
         "what came of each step.",
     ),
     "slack:push": Promise("A notification shows amount and payee as the card does, escaped."),
+    "slack:take-back": Promise(
+        "A yes that waits is taken back from its card, by whoever could say it, until it starts.",
+    ),
     "slack:times": Promise(
         "A time on a card or in a reminder is shown by its reader's clock, and in UTC where Slack "
         "cannot.",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sayso.actions.approvals.answer import SolutionDecision
 from sayso.actions.approvals.decision import MAX_REASON_CHARS, DecisionChoice
+from sayso.actions.approvals.hold import TakingBack
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.errors import Code, RefusedError, RetryableError, SaysoError
 from sayso.money import Money
@@ -26,13 +27,14 @@ from sayso.sdk.words.solution import first_name
 _STALE = frozenset(
     {
         *(Code.STALE_REVISION, Code.DIGEST_MISMATCH, Code.ALREADY_DECIDED),
-        *(Code.APPROVAL_EXPIRED, Code.WITHDRAWN),
+        *(Code.APPROVAL_EXPIRED, Code.WITHDRAWN, Code.WRONG_STATE),
     }
 )
 """What is refused since the card that was clicked is out of date."""
 _MONEY = frozenset({Code.INVALID_MONEY, Code.EDIT_NOT_ALLOWED, Code.AMOUNT_TOO_LARGE})
 
 NOTHING_DECIDED = "Nothing was decided: something we need did not answer. Please click again."
+TAKEN_BACK = "Taken back: nothing moved. The card asks again."
 NOT_CONFIRMED = (
     "It is not confirmed that your click was stored. The card shows what is so: if it still has its"
     " buttons in a minute, click again; a second click changes nothing twice."
@@ -171,6 +173,30 @@ class ChatAnswers:
                 raise FieldError(QUESTION, f"{error.message}; {error.next_step}") from error
             raise
         return f"{first_name(view.customer.name)} is asked. The answer will stand on the card."
+
+    async def take_back(self, pointer: Pointer, voice: Voice) -> None:
+        """Take back the yes to what a button pointed to, as long as nothing of it has begun.
+
+        Raises:
+            RefusedError: as `SolutionResource.take_back`; `stale_revision` for another card's yes.
+        """
+        solutions, tenant = self._sayso.solutions, self._sayso.tenant
+        async with asyncio.timeout(self._budget.decide_s):
+            view = await solutions.get(pointer.approval_id, tenant=tenant)
+            if Pointer.to(pointer.approval_id, view.revision, view.digest) != pointer:
+                raise RefusedError(
+                    Code.STALE_REVISION,
+                    "this is not the yes that you saw",
+                    next_step="look at the card as it is now",
+                )
+            taking = TakingBack(
+                tenant=tenant,
+                approval_id=pointer.approval_id,
+                person=voice.person,
+                via=self._chat,
+                credential=voice.credential,
+            )
+            await solutions.take_back_as(taking, wait=False)
 
     async def no(self, pointer: Pointer, voice: Voice, inputs: Mapping[str, str]) -> SolutionView:
         """Say no, with its code and perhaps words.

@@ -24,8 +24,8 @@ from sayso.sdk.words.solution_outcome import answer_of, outcome_of_step, progres
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.text import show_hidden
 
-Answer: TypeAlias = Literal["yes", "no", "less", "ask", "open"]
-"""What a button is for; `open` leads to the console."""
+Answer: TypeAlias = Literal["yes", "no", "less", "ask", "open", "back"]
+"""What a button is for; `open` leads to the console, `back` takes a yes back."""
 
 _TEXT_CHARS = 100
 """Of a notification, which a phone cuts without a word."""
@@ -136,6 +136,8 @@ def build_card(
     parts += made.letters()
     if asks:
         parts += [made.no(), made.buttons()]
+    elif view.starts_at is not None and view.may_take_back:
+        parts.append(made.way_back())
     parts += [Lines(text=line, small=True) for line in made.small()]
     said = answer_of(view) if asks or outcome is None else outcome.lead.strip(": ")
     text = f"{text_of(view)}: {show_hidden(said)} ({view.id})"
@@ -354,6 +356,12 @@ class _Making:
         if self.asks:
             parts.append(f"all of it {self.where}")
         return [*known, self.fit(" · ".join(parts), 600)]
+
+    def way_back(self) -> Part:
+        """The one thing that can still be said of a yes that waits."""
+        view = self.view
+        value = str(Pointer.to(view.id, view.revision, view.digest))
+        return Buttons(value=value, buttons=(Button(answer="back", label="Take back"),))
 
     def buttons(self) -> Part:
         view = self.view

@@ -155,11 +155,15 @@ class SolutionResource(Resource):
             )
         )
 
-    async def take_back_as(self, taking: TakingBack) -> SolutionView:
-        """Take it back for a person whom the calling surface has authenticated itself."""
+    async def take_back_as(self, taking: TakingBack, *, wait: bool = True) -> SolutionView:
+        """Take it back for a person whom the calling surface has authenticated itself.
+
+        Args:
+            wait: have its cards made anew before returning.
+        """
         rows = await self._container.held_yeses.take_back(taking)
         self._container.dispatcher.wake()
-        for row in rows:
+        for row in rows if wait else ():
             await carry_out(self._container, row)
         return await self.get(taking.approval_id, tenant=taking.tenant)
 

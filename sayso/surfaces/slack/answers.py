@@ -12,6 +12,7 @@ from sayso.errors import Code, RefusedError, RetryableError, SaysoError, logged
 from sayso.sdk.chat.answers import (
     NOT_CONFIRMED,
     NOTHING_DECIDED,
+    TAKEN_BACK,
     AnswerBudget,
     ChatAnswers,
     FieldError,
@@ -26,7 +27,7 @@ from sayso.sdk.chat.card import Answer
 from sayso.sdk.chat.forms import QUESTION, STEPS, amounts_in
 from sayso.sdk.chat.pointer import Pointer
 from sayso.sdk.client import Sayso
-from sayso.surfaces.slack.card import ASK, LESS, NO, OPEN, YES
+from sayso.surfaces.slack.card import ASK, BACK, LESS, NO, OPEN, YES
 from sayso.surfaces.slack.forms import ASK_FORM, LESS_FORM, NO_FORM, build_form, note
 from sayso.surfaces.slack.identity import Identities, voice_of
 from sayso.surfaces.slack.pace import AnswerTimeouts
@@ -88,32 +89,42 @@ class Answering:
             except (SaysoError, TimeoutError) as error:
                 return failed(error)
         try:
-            pointer = Pointer.read(click.value)
-            choice = _BUTTONS.get(click.action_id)
-            if choice is None:
-                raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
-            who = await self._identities.identify(click.account)
-            if who.person is None:
-                told = await self._answers.turn_away(
-                    pointer, click.account.actor, choice, who.refusal
-                )
-                return InteractionReply(tell=told)
-            voice = voice_of(who.person.id, click.account)
-            said = self._answers.said(pointer, voice, choice)
-            if click.action_id == ASK:
-                return await self._open(click, said, "ask")
-            if choice is DecisionChoice.APPROVE:
-                view = await self._answers.decide(said)
-                return InteractionReply(tell=answered_text(view, who.person.id))
-            return await self._open(
-                click, said, "no" if choice is DecisionChoice.REJECT else "less"
-            )
+            return await self._answer(click)
         except RefusedError as error:
-            if error.code is Code.NOT_FOUND:
+            if error.code is Code.NOT_FOUND and click.action_id in _BUTTONS:
                 return await self._test_card(click, error)
             return refused(error, click.value)
         except (SaysoError, TimeoutError) as error:
             return failed(error)
+
+    async def _answer(self, click: Click) -> InteractionReply:
+        """Decide, open a form, or take a yes back."""
+        pointer = Pointer.read(click.value)
+        if click.action_id == BACK:
+            return await self._take_back(click, pointer)
+        choice = _BUTTONS.get(click.action_id)
+        if choice is None:
+            raise RefusedError(Code.INVALID_INPUT, "this button is not one of ours")
+        who = await self._identities.identify(click.account)
+        if who.person is None:
+            told = await self._answers.turn_away(pointer, click.account.actor, choice, who.refusal)
+            return InteractionReply(tell=told)
+        voice = voice_of(who.person.id, click.account)
+        said = self._answers.said(pointer, voice, choice)
+        if click.action_id == ASK:
+            return await self._open(click, said, "ask")
+        if choice is DecisionChoice.APPROVE:
+            view = await self._answers.decide(said)
+            return InteractionReply(tell=answered_text(view, who.person.id))
+        return await self._open(click, said, "no" if choice is DecisionChoice.REJECT else "less")
+
+    async def _take_back(self, click: Click, pointer: Pointer) -> InteractionReply:
+        """Take back a yes that has not started, for whoever could say it."""
+        who = await self._identities.identify(click.account)
+        if who.person is None:
+            raise RefusedError(Code.NOT_AN_APPROVER, who.refusal)
+        await self._answers.take_back(pointer, voice_of(who.person.id, click.account))
+        return InteractionReply(tell=TAKEN_BACK)
 
     async def _test_card(self, click: Click, unknown: RefusedError) -> InteractionReply:
         """Answer a click on what is no approval: on a test card, any button says all of it."""

@@ -29,11 +29,12 @@ NO = "sayso.solution.no"
 LESS = "sayso.solution.less"
 ASK = "sayso.solution.ask"
 OPEN = "sayso.solution.open"
+BACK = "sayso.solution.back"
 EVENT_TYPE = "sayso_approval"
 """`metadata.event_type` of our cards, by which a card is found again."""
 
 ACTIONS: Mapping[Answer, str] = MappingProxyType(
-    {"yes": YES, "no": NO, "less": LESS, "ask": ASK, "open": OPEN}
+    {"yes": YES, "no": NO, "less": LESS, "ask": ASK, "open": OPEN, "back": BACK}
 )
 
 

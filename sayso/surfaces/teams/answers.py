@@ -45,8 +45,10 @@ _VERBS = {
     "no": DecisionChoice.REJECT,
     "less": DecisionChoice.EDIT,
     "ask": DecisionChoice.APPROVE,
+    "back": DecisionChoice.APPROVE,
 }
-"""What whoever clicks wants to say; to ask one has to be somebody who could say yes."""
+"""What whoever clicks wants to say; to ask, or to take back, one has to be somebody who could say
+yes."""
 _MOST_CHARS = 20_000
 
 
@@ -151,6 +153,8 @@ class Clicking:
         if choice is None:
             return await self._show(click, who, pointer)
         try:
+            if who.person is None and click.verb == "back":
+                raise RefusedError(Code.NOT_AN_APPROVER, who.refusal)
             if who.person is None:
                 told = await self._answers.turn_away(pointer, account.actor, choice, who.refusal)
                 return said(told + self._link_for(account, who))
@@ -171,6 +175,8 @@ class Clicking:
                 await self._answers.decide(said_yes)
             case "no":
                 await self._answers.no(pointer, voice, inputs)
+            case "back":
+                await self._answers.take_back(pointer, voice)
             case "ask":
                 await self._answers.ask(pointer, voice, inputs.get(QUESTION, ""))
             case _:

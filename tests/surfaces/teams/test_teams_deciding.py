@@ -56,6 +56,26 @@ async def test_a_no_needs_a_reason_and_less_needs_less(team: TeamsTeam) -> None:
 
 
 @pytest.mark.promise("teams:decides")
+async def test_a_held_yes_is_taken_back_from_the_card(tmp_path: Path, key: RSAKey) -> None:
+    """By whoever could say it; what is shown then asks again."""
+    async with open_team(tmp_path, key, approvals={"hold": "30s"}) as team:
+        approval = await team.ask()
+        card = team.teams.message_of(approval.id)
+        assert "back" not in card.verbs
+        await team.teams.click(card, "yes", user="maria")
+        await team.send()
+        assert list(card.verbs) == ["back"]
+        refused = await team.teams.click(card, "back", user="intern")
+        assert refused.said.startswith("You may not decide this")
+        assert await team.status(approval) == "approved"
+        await team.teams.click(card, "back", user="maria")
+        await team.work()
+        assert {"yes", "no"} <= set(card.verbs)
+        assert team.workspace.shop.books.paid_out_minor == 0
+        assert_verified(team.workspace)
+
+
+@pytest.mark.promise("teams:decides")
 async def test_two_clicks_at_once_decide_once(team: TeamsTeam) -> None:
     """One of two people; the other is told that it is too late."""
     approval = await team.ask()
