@@ -83,8 +83,8 @@ def _buckets(days: Sequence[DayView]) -> list[_Bucket]:
 def share(view: StatisticsView) -> Chart:
     """Which share went by itself, now and before."""
     now, before = _buckets(view.days), _buckets(view.days_before)
-    said = [f"{one.name}: {share_words(*automatic_of(one.days), 'nothing')}" for one in now]
-    earlier = [f"{one.name}: {share_words(*automatic_of(one.days), 'nothing')}" for one in before]
+    said = [f"{one.name} · {share_words(*automatic_of(one.days), 'nothing')}" for one in now]
+    earlier = [f"{one.name} · {share_words(*automatic_of(one.days), 'nothing')}" for one in before]
     lines, dots = percent_line([one.share for one in now], "l1", said)
     lines_before, dots_before = percent_line([one.share for one in before], "lp", earlier)
     base, labels = scale("100 %", "50 %")
@@ -101,7 +101,7 @@ def share(view: StatisticsView) -> Chart:
         table=FigureTable(
             head=("From", "By itself", "Before that"),
             rows=tuple(
-                (one.name, *(words.partition(": ")[2] for words in (line, line_before)))
+                (one.name, *(words.partition(" · ")[2] for words in (line, line_before)))
                 for one, line, line_before in zip(
                     reversed(now), reversed(said), reversed(earlier), strict=False
                 )
@@ -115,7 +115,7 @@ def actions(view: StatisticsView) -> Chart:
     buckets = _buckets(view.days)
     parts = [[bucket.of(kind) for kind in _KINDS] for bucket in buckets]
     said = [
-        [f"{bucket.name}: {value:,} {name}" for value, name in zip(column, _NAMES, strict=True)]
+        [f"{bucket.name} · {value:,} {name}" for value, name in zip(column, _NAMES, strict=True)]
         for bucket, column in zip(buckets, parts, strict=True)
     ]
     top = nice(max((sum(column) for column in parts), default=0))
@@ -165,7 +165,7 @@ def waits(view: StatisticsView) -> Chart | None:
                     y=round(BOTTOM - height, 1),
                     width=round(width * step, 2),
                     height=height,
-                    said=f"{name}, {when}: {plural(count, 'answer')}",
+                    said=f"{name} · {when} · {plural(count, 'answer')}",
                 )
             )
         at = round((place + 0.64) * step, 2)
@@ -227,7 +227,7 @@ def agreement(dials: Sequence[DialView]) -> Chart | None:
     for place, dial in enumerate(known):
         y, found = place * 40 + 40.0, dial.agreement
         percent = 100 * found.same / found.counted
-        said = f"{dial.say}: {found.words}"
+        said = f"{dial.say} · {found.words}"
         labels.append(Label(text=dial.say, x=0, y=y - 14, kind="name"))
         lines.append(Line(kind="si", x1=at(found.low), y1=y, x2=at(found.high), y2=y, said=said))
         dots.append(Dot(x=at(percent), y=y, said=said))
@@ -274,7 +274,7 @@ def refused(found: Sequence[RefusalView]) -> Chart | None:
     labels: list[Label] = []
     for place, one in enumerate(shown):
         y, name = place * 48.0, refusal_name(one)
-        said = f"{name}: {one.count:,}, before {one.before:,}"
+        said = f"{name} · {one.count:,}, before {one.before:,}"
         for kind, count, top in (("f3", one.count, 18), ("pv", one.before, 31)):
             width = round(66 * count / most, 2)
             rects.append(Rect(kind=kind, x=0, y=y + top, width=width, height=10, said=said))

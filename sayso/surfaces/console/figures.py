@@ -153,7 +153,7 @@ def advice(view: StatisticsView, dials: Sequence[DialView]) -> tuple[Advice, ...
     found: list[Advice] = []
     for one in view.refused:
         if one.unnamed:
-            names = " or ".join(one.unnamed_currencies)
+            names = ", ".join(one.unnamed_currencies)
             found.append(
                 Advice(
                     title=f"One limit refused {plural(one.unnamed, 'action')}, all in {names}.",
@@ -204,7 +204,7 @@ def actions_moved(view: StatisticsView) -> FigureTable:
         head=("Action", "Amount", "How often"),
         rows=tuple(
             (
-                f"{one.action}, {'automatic' if one.how == 'automatic' else 'agreed'}",
+                f"{one.action} · {'automatic' if one.how == 'automatic' else 'agreed'}",
                 str(one.amount),
                 plural(one.count, "time"),
             )
@@ -264,8 +264,8 @@ def load(view: StatisticsView) -> str:
     each = f"{found.each:.0f}" if found.each >= 1 or not found.each else "fewer than 1"
     said = f"In 24 hours, {each} cards for each {role}, of whom there are {found.people}."
     if found.each <= BUDGET:
-        return f"{said} {BUDGET} a day can be read with care."
-    much = "Nobody reads so many" if found.each > ALERT else f"{BUDGET} can be read with care"
+        return f"{said} Up to {BUDGET} a day can be read with care."
+    much = "Nobody reads so many" if found.each > ALERT else f"Only {BUDGET} can be read with care"
     share = 100 * found.of_rule // found.cards
     return f"{said} {much}: {share} % come from the rule {found.rule or 'without a name'}."
 
