@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from actions.steps import (
@@ -120,7 +121,7 @@ async def test_a_yes_that_is_taken_back_moves_nothing_and_is_asked_anew(tmp_path
         after = await take_back(workspace, card, "noor")
         assert (after.status, after.revision, after.agreed) == ("pending", 2, ())
         assert after.expires_at == card.expires_at
-        told = [body for body in bodies(workspace) if body["kind"] == "action.stale"]
+        told: list[Any] = [body for body in bodies(workspace) if body["kind"] == "action.stale"]
         assert [(one["actor"]["id"], one["data"]["taken_back"]) for one in told] == [("noor", True)]
         assert await refused(workspace, card) == "wrong_state", "there is no yes any more"
         workspace.clock.advance(minutes=10)

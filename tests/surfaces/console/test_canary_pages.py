@@ -66,8 +66,9 @@ async def test_it_says_like_any_other_that_no_real_money_moves(tmp_path: Path) -
         pages = [(await read(console, f"solution/{view.id}")).text for view in (test, real)]
         assert not any("no real money moves by this card" in page for page in pages)
         for view in (test, real):
-            by = {"tenant": console.sayso.tenant, "by": "ada", "via": "test"}
-            await console.sayso.solutions.assign_as(view.id, "noor", **by)
+            await console.sayso.solutions.assign_as(
+                view.id, "noor", tenant=console.sayso.tenant, by="ada", via="test"
+            )
             async with console.client(await console.sign_in("noor")) as browser:
                 assert view.id in (await browser.get(f"{ROOT}/?only=given")).text
         found = console.sayso.audit.verify(deep=True)

@@ -42,7 +42,8 @@ select cast(case when action.id < :first then 1 else 0 end as bigint) as before,
         where wrong.tenant = action.tenant and wrong.action_id = action.id) then 1 else 0 end
         as bigint) as wrong
 from action where action.tenant = :tenant and action.id >= :since
-    and action.status in ('succeeded', 'compensated') and action.undoes is null
+    and (action.status = 'succeeded' or action.status = 'compensated')
+    and action.undoes is null
 order by action.id desc limit :limit;
 
 -- name: votes
