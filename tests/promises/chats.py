@@ -17,6 +17,10 @@ PROMISES: dict[str, Promise] = {
     "slack:take-back": Promise(
         "A yes that waits is taken back from its card, by whoever could say it, until it starts.",
     ),
+    "slack:home": Promise(
+        "The app's Home shows a linked person what waits for them, the longest wait first, and "
+        "decides nothing; whoever is not linked reads how to be.",
+    ),
     "slack:times": Promise(
         "A time on a card or in a reminder is shown by its reader's clock, and in UTC where Slack "
         "cannot.",

@@ -16,7 +16,7 @@ from typing import Literal
 
 from sayso.json import JsonObject, JsonValue
 
-MAX_BLOCKS = {"message": 50, "modal": 100}
+MAX_BLOCKS = {"message": 50, "modal": 100, "home": 100}
 MAX_TOTAL_CHARS = 13_000
 """SOURCE: slackapi/bolt-js#2509: `msg_blocks_too_long` begins a little above, undocumented."""
 MAX_ID_CHARS = 255
@@ -25,7 +25,7 @@ _RAW_MARKUP = re.compile(r"[<>]|&(?!(?:amp|lt|gt);)")
 _DATE = re.compile(r"\{date_short_pretty\} \{time(?:_secs)?\}")
 _USER = re.compile(r"[A-Z0-9]{2,40}")
 
-Surface = Literal["message", "modal"]
+Surface = Literal["message", "modal", "home"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +79,7 @@ _ELEMENTS = {
 _SURFACES: dict[str, frozenset[str]] = {
     "message": frozenset(_BLOCKS) - {"input"},
     "modal": frozenset(_BLOCKS),
+    "home": frozenset(_BLOCKS) - {"input"},
 }
 _PLACES = {"actions": {"button"}, "input": {"static_select", "plain_text_input", "checkboxes"}}
 _PLAIN_ONLY = {"header", "button", "static_select", "plain_text_input", "input", "option"}

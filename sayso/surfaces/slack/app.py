@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import NamedTuple, Self
 
 from starlette.applications import Starlette
@@ -14,21 +14,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from sayso.errors import Code, ConfigError, RetryableError, SaysoError, logged
+from sayso.errors import Code, ConfigError, SaysoError, logged
 from sayso.ids import monotonic_s
 from sayso.json import JsonValue
 from sayso.sdk.client import Sayso
-from sayso.settings.surfaces import CONSOLE_PATH, SLACK_PATH
-from sayso.surfaces.slack.answers import VIA, Answering
+from sayso.settings.surfaces import SLACK_PATH
+from sayso.surfaces.slack.answers import Answering
 from sayso.surfaces.slack.bolt import Bolt, Replays
 from sayso.surfaces.slack.channel import Channel
+from sayso.surfaces.slack.home import HomeTab
 from sayso.surfaces.slack.identity import Home, Identities
+from sayso.surfaces.slack.linking import Linking
 from sayso.surfaces.slack.notes import Noting
 from sayso.surfaces.slack.notifier import Notifier
 from sayso.surfaces.slack.pace import AnswerTimeouts, NotifierPace
 from sayso.surfaces.slack.payload import Click, FormSubmission, SlackAccount, Written
 from sayso.surfaces.slack.socket_mode import SocketMode
-from sayso.surfaces.slack.web import SlackRefusedError, SlackWeb
+from sayso.surfaces.slack.web import SlackWeb
 from sayso.surfaces.slack.wording import InteractionReply, ephemeral_text, link_blocks
 
 logger = logging.getLogger("sayso.slack")
@@ -37,7 +39,6 @@ MAX_BODY_BYTES = 512 * 1024
 _HINT_TOPIC = "slack.hint"
 """Of the outbox: what somebody was told one time about a card."""
 _TELL_TIMEOUT_S = 5.0
-_TELL_TRIES = 3
 
 
 class _Place(NamedTuple):
@@ -79,6 +80,7 @@ class SlackApp:
         self._identities = identities
         self._answering = Answering(sayso, self._web, identities, patience)
         channel = Channel(self._web, home, section.channel, patience.ask_s)
+        self._linking = Linking(sayso, identities)
         self._noting = Noting(sayso, home, identities, channel, patience)
         self._bolt = Bolt(
             None
@@ -87,10 +89,13 @@ class SlackApp:
             Replays(monotonic),
             self._on_click,
             self._on_submit,
-            self._on_written,
+            self._on_happened,
             patience.whole_s,
         )
         self.notifier = Notifier(sayso, self._web, home, section.channel, pace=pace)
+        self._home_tab = HomeTab(
+            *(sayso, self._web, home, identities, channel, self._linking, self.notifier.pace)
+        )
         self._socket = (
             None
             if section.app_token is None
@@ -176,6 +181,13 @@ class SlackApp:
         self._tell(answer, None)
         return answer
 
+    async def _on_happened(self, happened: Written | SlackAccount) -> InteractionReply:
+        """What was written is noted before Slack hears of it; a Home is shown after that."""
+        if isinstance(happened, SlackAccount):
+            self._soon(self._home_tab.publish(happened))
+            return InteractionReply()
+        return await self._on_written(happened)
+
     async def _on_written(self, written: Written) -> InteractionReply:
         answer = await self._noting.take(written)
         self._tell(answer, _Place(written.account, written.channel, written.thread))
@@ -183,7 +195,10 @@ class SlackApp:
 
     def _tell(self, answer: InteractionReply, place: _Place | None) -> None:
         """Tell the person and refresh the card, without making Slack wait for it."""
-        task = asyncio.create_task(self._tell_now(answer, place))
+        self._soon(self._tell_now(answer, place))
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
 
@@ -195,20 +210,9 @@ class SlackApp:
                 return
             if answer.once and not await self._sayso.outbox.first(_HINT_TOPIC, answer.once):
                 return
-            await self._say(place, answer.tell, await self._link_for(place.account))
+            await self._say(place, answer.tell, await self._linking.link_for(place.account))
         except SaysoError as error:
             logger.warning("somebody who clicked could not be told: %s", logged(error))
-
-    async def _link_for(self, account: SlackAccount) -> str:
-        """Where an account that is nobody's becomes somebody's; empty for every other one."""
-        url = self._sayso.workspace.settings.console.url
-        try:
-            if not url or not await self._identities.may_link(account):
-                return ""
-        except (RetryableError, SlackRefusedError):
-            return ""
-        offer = self._sayso.account_links.offer(VIA, f"{account.owner}/{account.user}")
-        return f"{url}{CONSOLE_PATH}/account/{offer}"
 
     async def _say(self, place: _Place, text: str, link: str) -> None:
         """An answer that only they see; it has no buttons, since it is lost on reload."""
@@ -222,20 +226,12 @@ class SlackApp:
             arguments["thread_ts"] = place.thread
         if link:
             arguments["blocks"] = link_blocks(text, link)
-        for tried in range(_TELL_TRIES):
-            try:
-                await self._web.call(
-                    "chat.postEphemeral",
-                    {**arguments, "mrkdwn": False, "parse": "none", "link_names": False},
-                    timeout_s=_TELL_TIMEOUT_S,
-                )
-            except SaysoError as error:
-                pause = getattr(error, "retry_after_s", None)
-                if pause is None or tried == _TELL_TRIES - 1:
-                    raise
-                await self.notifier.pace.sleep(min(pause, 30.0))
-            else:
-                return
+        await self._web.call_again(
+            "chat.postEphemeral",
+            {**arguments, "mrkdwn": False, "parse": "none", "link_names": False},
+            timeout_s=_TELL_TIMEOUT_S,
+            sleep=self.notifier.pace.sleep,
+        )
 
 
 def create_slack_app(

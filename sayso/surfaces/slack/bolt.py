@@ -28,10 +28,11 @@ from sayso.secret import Secret
 from sayso.surfaces.slack.payload import (
     Click,
     FormSubmission,
+    SlackAccount,
     Written,
     read_click,
+    read_event,
     read_submission,
-    read_written,
 )
 from sayso.surfaces.slack.wording import InteractionReply
 
@@ -46,7 +47,7 @@ _FIRST = "sayso_first"
 
 OnClick = Callable[[Click], Awaitable[InteractionReply]]
 OnSubmit = Callable[[FormSubmission], Awaitable[InteractionReply]]
-OnWritten = Callable[[Written], Awaitable[InteractionReply]]
+OnHappened = Callable[[Written | SlackAccount], Awaitable[InteractionReply]]
 
 
 class Bolt:
@@ -54,7 +55,7 @@ class Bolt:
 
     Args:
         signing_secret: None where everything comes over a socket of ours.
-        on_click, on_submit, on_written: run in the event loop of `answer`; they commit before they
+        on_click, on_submit, on_happened: run in the event loop of `answer`; they commit before they
             return.
         whole_s: Slack waits 3 s for an answer; whatever is not done by then is answered with an
             error.
@@ -66,13 +67,13 @@ class Bolt:
         replays: Replays,
         on_click: OnClick,
         on_submit: OnSubmit,
-        on_written: OnWritten,
+        on_happened: OnHappened,
         whole_s: float,
     ) -> None:
         self._replays = replays
         self._on_click = on_click
         self._on_submit = on_submit
-        self._on_written = on_written
+        self._on_happened = on_happened
         self._whole_s = whole_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sayso-slack")
@@ -181,8 +182,8 @@ class Bolt:
 
     def _happened(self, body: dict[str, object]) -> BoltResponse:
         async def take() -> InteractionReply:
-            written = read_written(body)
-            return InteractionReply() if written is None else await self._on_written(written)
+            event = read_event(body)
+            return InteractionReply() if event is None else await self._on_happened(event)
 
         return self._in_loop(take)
 

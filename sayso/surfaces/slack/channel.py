@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sayso.block_kit import check_blocks
-from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.errors import Code, IntegrityError, RefusedError, RetryableError
 from sayso.ids import to_micros
 from sayso.json import JsonObject, JsonValue
 from sayso.surfaces.slack.card import EVENT_TYPE, SlackMessage, context
@@ -130,6 +130,19 @@ class Channel:
             return ""
         named = _payload(found[0], EVENT_TYPE).get("approval_id")
         return named if isinstance(named, str) else ""
+
+    async def link_to(self, ts: str) -> str:
+        """The address of a message; empty where Slack does not say.
+
+        Source: Slack docs, chat.getPermalink, which needs no scope.
+        """
+        arguments = {"channel": self.id, "message_ts": ts}
+        try:
+            answer = await self._web.read("chat.getPermalink", arguments, timeout_s=self._timeout_s)
+        except (SlackRefusedError, RetryableError):
+            return ""
+        link = answer.get("permalink")
+        return link if isinstance(link, str) and link.startswith("https://") else ""
 
     async def update(self, ts: str, message: SlackMessage) -> str:
         """Make an earlier card say what is so now; returns where it stands.

@@ -198,6 +198,7 @@ class _Event(_Part):
     thread_ts: str = Field(default="", max_length=40)
     parent_user_id: str | None = None
     text: str = ""
+    tab: str = ""
 
 
 class _Callback(_Part):
@@ -232,8 +233,8 @@ class Written:
     text: str
 
 
-def read_written(body: Mapping[str, object]) -> Written | None:
-    """An event; None for what no person of ours wrote in a thread of a channel that is ours alone.
+def read_event(body: Mapping[str, object]) -> Written | SlackAccount | None:
+    """An event: what was written in a thread, or whose Home was opened; None for any other.
 
     Raises:
         RefusedError: `invalid_input`, when it has another shape.
@@ -242,16 +243,38 @@ def read_written(body: Mapping[str, object]) -> Written | None:
         found = _Callback.model_validate(body)
     except ValidationError as error:
         raise _strange(error) from error
+    if found.event.type == "app_home_opened":
+        return _opened(found)
+    return _written(found)
+
+
+def _opened(found: _Callback) -> SlackAccount | None:
+    """Who opened the Home tab; None for the other tabs.
+
+    Source: Slack docs, app_home_opened.
+    """
+    owner = _owner(found, found.team_id)
+    if found.event.tab != "home" or owner is None or found.event.user is None:
+        return None
+    return SlackAccount(owner=owner, user=found.event.user)
+
+
+def _owner(found: _Callback, team: str | None) -> str | None:
+    """Whose an account of ours is: the enterprise's where there is one, else the workspace's."""
+    enterprises = [one.enterprise_id for one in found.authorizations if one.enterprise_id]
+    return found.enterprise_id or next(iter(enterprises), None) or team
+
+
+def _written(found: _Callback) -> Written | None:
+    """None for what no person of ours wrote in a thread of a channel that is ours alone."""
     event = found.event
     theirs = event.type == "message" and event.subtype in _BY_PEOPLE and event.bot_id is None
     below = event.thread_ts and event.thread_ts != event.ts
     if not theirs or not below or not event.text.strip() or found.is_ext_shared_channel:
         return None
     team = event.user_team or event.source_team or event.team or found.team_id
-    enterprises = [one.enterprise_id for one in found.authorizations if one.enterprise_id]
     # Whoever is of another workspace than the one that tells of it is named by that one.
-    ours = team == found.team_id
-    owner = (found.enterprise_id or next(iter(enterprises), None) or team) if ours else team
+    owner = _owner(found, team) if team == found.team_id else team
     if owner is None or event.user is None:
         return None
     return Written(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 import orjson
@@ -19,6 +19,7 @@ _AGAIN = frozenset(
     {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 )
 _MOST_SHOWN = 200
+_TRIES = 3
 _LONGEST_PAUSE_S = 600.0
 """Whatever asks for more, perhaps something between us and Slack, is asked again after that."""
 
@@ -88,6 +89,28 @@ class SlackWeb:
         except (httpx.HTTPError, TimeoutError) as error:
             raise _unknown(method, type(error).__name__) from error
         return _read(method, answer, self._token)
+
+    async def call_again(
+        self,
+        method: str,
+        arguments: Mapping[str, JsonValue],
+        *,
+        timeout_s: float,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> JsonObject:
+        """The same, tried three times where Slack asks for a pause, of half a minute at most.
+
+        Raises:
+            As `call`.
+        """
+        for _ in range(_TRIES - 1):
+            try:
+                return await self.call(method, arguments, timeout_s=timeout_s)
+            except RetryableError as error:
+                if error.retry_after_s is None:
+                    raise
+                await sleep(min(error.retry_after_s, 30.0))
+        return await self.call(method, arguments, timeout_s=timeout_s)
 
     async def read(
         self, method: str, arguments: Mapping[str, str | int], *, timeout_s: float

@@ -23,6 +23,7 @@ from sayso.testing.slack.interactions import (
     InteractionDelivery,
     click_payload,
     encode,
+    opened_payload,
     send,
     sign,
     submission_payload,
@@ -291,6 +292,17 @@ class FakeSlack:
                 written, team=team or self._state.team, subtype=subtype, is_shared=shared
             )
         )
+
+    async def open_home(
+        self, user: str, *, team: str | None = None, tab: str = "home"
+    ) -> InteractionDelivery:
+        """Open the app's Home, or another of its tabs, and tell the app of it."""
+        return await self.deliver(opened_payload(user, team=team or self._state.team, tab=tab))
+
+    def home_of(self, user: str) -> OpenView | None:
+        """What the app shows somebody in its Home; None before it has shown anything."""
+        with self._state.changed:
+            return self._state.homes.get(user)
 
     def set_scopes(self, scopes: str) -> None:
         """What the app was given when it was installed, with commas between."""

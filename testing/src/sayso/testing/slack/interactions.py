@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -91,6 +92,33 @@ def written_payload(
             **kind,
         },
     }
+
+
+def opened_payload(user: str, *, team: str, tab: str) -> JsonObject:
+    """An `event_callback` of somebody who opened the app's Home.
+
+    Source: Slack docs, Events API: app_home_opened.
+    """
+    return {
+        "type": "event_callback",
+        "token": "unused",
+        "api_app_id": APP_ID,
+        "team_id": team,
+        "event_id": "EvHome",
+        "event_time": 1790000000,
+        "authorizations": [{"enterprise_id": None, "team_id": team, "user_id": "UBOT"}],
+        "event": {
+            "type": "app_home_opened",
+            "user": user,
+            "channel": f"D{user}",
+            "tab": tab,
+            "event_ts": f"1790000000.{next(_OPENED):06d}",
+        },
+    }
+
+
+_OPENED = itertools.count(1)
+"""So that no two are the same bytes, which a memory of replays would answer alike."""
 
 
 def submission_payload(view: OpenView, values: Mapping[str, str], *, user: str) -> JsonObject:

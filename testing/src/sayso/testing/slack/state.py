@@ -32,6 +32,7 @@ class SlackState:
         self.messages: list[PostedMessage] = []
         self.ephemerals: list[Ephemeral] = []
         self.views: list[OpenView] = []
+        self.homes: dict[str, OpenView] = {}
         self.calls: list[ApiCall] = []
         self.sockets = Sockets()
         self.scopes = SCOPES

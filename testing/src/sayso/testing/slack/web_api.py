@@ -33,6 +33,7 @@ class WebApi:
         self._state = state
         self._methods: dict[str, Callable[[JsonObject], JsonObject]] = {
             "auth.test": self._auth_test,
+            "chat.getPermalink": self._permalink,
             "chat.postEphemeral": self._post_ephemeral,
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
@@ -41,6 +42,7 @@ class WebApi:
             "conversations.replies": self._replies,
             "users.info": self._user,
             "views.open": self._open,
+            "views.publish": self._publish,
         }
 
     def answer(self, method: str, arguments: JsonObject) -> JsonObject:
@@ -176,6 +178,27 @@ class WebApi:
         opened = OpenView(id=f"V{len(self._state.views) + 1}", user=user, team=team, view=view)
         self._state.views.append(opened)
         return {"view": {"id": opened.id, **view}}
+
+    def _publish(self, arguments: JsonObject) -> JsonObject:
+        view, user = arguments.get("view"), str(arguments.get("user_id", ""))
+        if not isinstance(view, Mapping) or view.get("type") != "home":
+            raise SlackSaysNoError("invalid_arguments", ["no home"])
+        if user not in self._state.users:
+            raise SlackSaysNoError("invalid_arguments", ["invalid `user_id`"])
+        blocks = view.get("blocks")
+        if not isinstance(blocks, Sequence) or isinstance(blocks, str):
+            raise SlackSaysNoError("invalid_arguments", ["no blocks"])
+        _checked(blocks, "home")
+        shown = OpenView(id=f"H{user}", user=user, team=self._state.team, view=view)
+        self._state.homes[user] = shown
+        return {"view": {"id": shown.id, **view}}
+
+    def _permalink(self, arguments: JsonObject) -> JsonObject:
+        channel, ts = self._channel(arguments), str(arguments.get("message_ts", ""))
+        if self._state.message(channel, ts) is None:
+            raise SlackSaysNoError("message_not_found")
+        place = f"{channel}/p{ts.replace('.', '')}"
+        return {"channel": channel, "permalink": f"https://acme.slack.com/archives/{place}"}
 
     def _channel(self, arguments: JsonObject) -> str:
         channel = str(arguments.get("channel", ""))
