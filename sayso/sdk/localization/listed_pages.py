@@ -377,6 +377,31 @@ _FIGURES = (
     "It is sent",
     "“{title}” goes to {address}.",
 )
+_POLICY = (
+    "everybody",
+    "{share} % of customers, else {stage}",
+    "{money1} of {money2}",
+    "a customer of another tenant",
+    "refuse",
+    "looser",
+    "tighter",
+    "same",
+    "first",
+    (
+        "{process} lacks {names}, and leaves them to others; set the connector up there, and "
+        "it reloads by itself, or with SIGHUP"
+    ),
+    "this is no share",
+    "choose one of {names}",
+    "version {version} came into force since you opened the page",
+    "open the policy once more, and see what it says now",
+    "It is noted",
+    "No dial let it through by itself.",
+    "{number1} of {number2} in 30 days were wrong by “{rule}”.",
+    "It went back to asking people.",
+    "these are no other caps",
+    "write such as 600 or 600.50",
+)
 PAGES = (
     *_OTHER_PAGES,
     *_SEVERAL_AT_ONCE,
@@ -387,4 +412,5 @@ PAGES = (
     *_COMPOSING,
     *_PEOPLE,
     *_FIGURES,
+    *_POLICY,
 )

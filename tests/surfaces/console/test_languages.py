@@ -13,13 +13,15 @@ from surfaces.console.served_console import open_console
 from sayso.sdk.localization.languages import LANGUAGES, language
 
 LOOKED_AT = re.compile(
-    r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|people|figures|together\?|compose|customers?|account/"
+    r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|people|figures|policy($|\?)"
+    r"|together\?|compose|customers?|account/"
 )
 """The pages on which a decision is made. The others follow, one by one, until this is `.*`."""
 SAME = {
     *("Sayso", "Audit", "Enter", "Status", "Digest", "Stripe", "maria", "noor", "finn", "ada"),
     *("UTC", "English", "Deutsch", "Español", "Français", "Italiano", "Nederlands", "Português"),
     *("Chats", "Passkey", "Passkeys", "shop-bot", "finance", "support manager"),
+    *("off", "shadow", "suggest", "auto", "Gifts", "day", "policy.cedar", "limits.toml"),
     *("CSV", "USD", "gift", "letter", "manager"),
     *("csk_…", "title", "text", "Your order", "shop", "the card that paid", "maria,"),
 }
@@ -27,7 +29,8 @@ SAME = {
 OTHERS = re.compile(
     r"F-|[“”].*(?:mugs|person\.)|The mugs came|Dear Ben|This is where your request|Thank you for"
     r"|We asked|order o\d|^: tok_|^rollout\.|\d{4}-\d\d-\d\d|cus_\d|shop\.|Give a gift of"
-    r"|Pay back an order|Write to the cust"
+    r"|Pay back an order|by (?:itself|themselves)|once two people say yes|^service:bot"
+    r"|Write to the cust"
 )
 """What customers, colleagues, letters and the shop of these tests say in their own words."""
 SPOKEN = {"aria-label", "placeholder", "title", "data-news"}
