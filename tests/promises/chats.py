@@ -21,6 +21,10 @@ PROMISES: dict[str, Promise] = {
         "The app's Home shows a linked person what waits for them, the longest wait first, and "
         "decides nothing; whoever is not linked reads how to be.",
     ),
+    "slack:direct": Promise(
+        "Who is called to decide and is not in the channel is reminded in private, once, without "
+        "a customer's name.",
+    ),
     "slack:times": Promise(
         "A time on a card or in a reminder is shown by its reader's clock, and in UTC where Slack "
         "cannot.",

@@ -55,6 +55,8 @@ class ChatNews:
         topic: the topic of that card. waits: the card comes yet, where it does not stand there.
         called: who is to be named there.
         small: it is looked up, and not read first.
+        direct: what one who is called and cannot read the place of the card is told in private,
+            without a customer's name; empty for nothing. url: of the card in the console, if any.
     """
 
     head: str = ""
@@ -65,6 +67,8 @@ class ChatNews:
     waits: bool = False
     called: tuple[KnownPerson, ...] = ()
     small: bool = False
+    direct: Pieces = ()
+    url: str = ""
 
 
 async def news_of(
@@ -101,7 +105,8 @@ async def _reminded(sayso: Sayso, row: OutboxRow, fit: Fit) -> ChatNews | None:
     # Each step of a plan is reminded of, at the same time; people are called once.
     if view.status != ApprovalStatus.PENDING or view.id != row.key:
         return None
-    return reminder(view, await called_for(sayso, view), fit)
+    url = sayso.workspace.settings.console.url
+    return reminder(view, await called_for(sayso, view), fit, url)
 
 
 async def called_for(sayso: Sayso, view: SolutionView) -> tuple[KnownPerson, ...]:
@@ -137,8 +142,14 @@ async def _noted(sayso: Sayso, row: OutboxRow, fit: Fit, chat: str) -> ChatNews 
     return note_told(view, note, topic, fit)
 
 
-def reminder(view: SolutionView, called: Sequence[KnownPerson], fit: Fit) -> ChatNews:
-    """Who is called, and until when they can answer."""
+def reminder(
+    view: SolutionView, called: Sequence[KnownPerson], fit: Fit, url: str = ""
+) -> ChatNews:
+    """Who is called, and until when they can answer.
+
+    Args:
+        url: of the console; empty where there is none that others can open.
+    """
     until = Moment(at=view.expires_at)
     escalated = view.escalated is not None
     lead = f"escalated {fit(view.escalated.whom, 200)}: " if view.escalated is not None else ""
@@ -148,7 +159,17 @@ def reminder(view: SolutionView, called: Sequence[KnownPerson], fit: Fit) -> Cha
         short=f"{what}: yes or no by {until.text} ({view.id})",
         below=view.id,
         called=tuple(called),
+        direct=_called_in_private(view, until, fit, url),
+        url=f"{url}{CONSOLE_PATH}/solution/{view.id}" if url else "",
     )
+
+
+def _called_in_private(view: SolutionView, until: Moment, fit: Fit, url: str) -> Pieces:
+    money = fit(" + ".join(map(str, view.totals)) or "What moves no money", 100)
+    actions = fit(", ".join(dict.fromkeys(step.action for step in view.steps)), 150)
+    where = "" if url else f" Look at it {where_of(view)}."
+    said = f"{money} ({actions}) waits for your yes or no. No answer by "
+    return said, until, f" counts as no.{where}"
 
 
 def note_told(view: SolutionView, note: NoteView, topic: str, fit: Fit) -> ChatNews:

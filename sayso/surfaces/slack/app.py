@@ -92,7 +92,7 @@ class SlackApp:
             self._on_happened,
             patience.whole_s,
         )
-        self.notifier = Notifier(sayso, self._web, home, section.channel, pace=pace)
+        self.notifier = Notifier(sayso, self._web, home, identities, section.channel, pace=pace)
         self._home_tab = HomeTab(
             *(sayso, self._web, home, identities, channel, self._linking, self.notifier.pace)
         )

@@ -131,6 +131,27 @@ class Channel:
         named = _payload(found[0], EVENT_TYPE).get("approval_id")
         return named if isinstance(named, str) else ""
 
+    async def members(self) -> frozenset[str]:
+        """The users who are in it, of the first thousands.
+
+        Raises:
+            SlackRefusedError, RetryableError: Slack does not say.
+
+        Source: Slack docs, conversations.members: `groups:read` for a private channel.
+        """
+        found: set[str] = set()
+        asked: dict[str, str | int] = {"channel": self.id, "limit": _PAGE}
+        for _ in range(_MOST_PAGES):
+            answer = await self._web.read("conversations.members", asked, timeout_s=self._timeout_s)
+            users = answer.get("members")
+            found.update(map(str, users if isinstance(users, list) else ()))
+            metadata = answer.get("response_metadata")
+            cursor = metadata.get("next_cursor") if isinstance(metadata, Mapping) else ""
+            if not cursor:
+                break
+            asked["cursor"] = str(cursor)
+        return frozenset(found)
+
     async def link_to(self, ts: str) -> str:
         """The address of a message; empty where Slack does not say.
 

@@ -28,6 +28,10 @@ _READS = frozenset({"groups:history", "channels:history"})
 """By one of them Slack sends what is written in a channel, private or public."""
 
 
+_DIRECT = ("im:write", "im:history")
+"""To open a conversation with one person, and to find there what may have been said already."""
+
+
 async def examine(sayso: Sayso) -> list[DoctorFinding]:
     """Look at the token, the channel, how clicks come, and each linked person; changes nothing."""
     section = sayso.workspace.settings.slack
@@ -62,7 +66,17 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[D
         )
     except SaysoError as error:
         yield _problem("channel", error)
-    yield await _notes(web, patience)
+    try:
+        scopes = await web.scopes(timeout_s=patience.ask_s)
+        yield _notes(scopes)
+        yield _private(scopes)
+    except SaysoError as error:
+        yield _problem("scopes", error)
+    yield DoctorFinding(
+        what="home",
+        said="it is shown once the app is subscribed to `app_home_opened` and its Home tab is on,"
+        " which only its settings pages show",
+    )
     section = sayso.workspace.settings.slack
     assert section is not None, "looked at before"
     how = "over Socket Mode" if section.app_token else "over HTTP, at /slack/events"
@@ -76,12 +90,22 @@ async def _examine(sayso: Sayso, web: SlackWeb, channel: str) -> AsyncIterator[D
         yield found
 
 
-async def _notes(web: SlackWeb, patience: AnswerTimeouts) -> DoctorFinding:
+def _private(scopes: frozenset[str]) -> DoctorFinding:
+    """Whether who is called and is not in the channel can be told; all else goes on without."""
+    missing = [f"`{one}`" for one in _DIRECT if one not in scopes]
+    if not missing:
+        return DoctorFinding(what="private", said="who is called and is not in the channel is told")
+    return DoctorFinding(
+        what="private",
+        said="who is called and is not in the channel is not told in Slack: the token lacks"
+        f" {' and '.join(missing)}",
+        next_step="add the scopes of the manifest, and install the app again; or invite them to the"
+        " channel",
+    )
+
+
+def _notes(scopes: frozenset[str]) -> DoctorFinding:
     """Whether what people write below a card can reach us; everything else goes on without."""
-    try:
-        scopes = await web.scopes(timeout_s=patience.ask_s)
-    except SaysoError as error:
-        return _problem("notes", error)
     if not scopes & _READS:
         return DoctorFinding(
             what="notes",

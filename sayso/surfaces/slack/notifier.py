@@ -27,7 +27,8 @@ from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.slack.canaries import CanaryCards
 from sayso.surfaces.slack.card import SlackMessage, build_message
 from sayso.surfaces.slack.channel import Channel
-from sayso.surfaces.slack.identity import Home
+from sayso.surfaces.slack.direct import DirectMessages
+from sayso.surfaces.slack.identity import Home, Identities
 from sayso.surfaces.slack.pace import Bucket, NotifierPace
 from sayso.surfaces.slack.reminding import News, all_news
 from sayso.surfaces.slack.thread import Post, build_evidence
@@ -77,7 +78,7 @@ class Notifier:
     """Sends cards of one workspace to one channel. Any number of processes may run one.
 
     Args:
-        channel: the channel's id.
+        identities: whose account is told something in private. channel: the channel's id.
         pace: how fast.
     """
 
@@ -86,6 +87,7 @@ class Notifier:
         sayso: Sayso,
         web: SlackWeb,
         home: Home,
+        identities: Identities,
         channel: str,
         *,
         pace: NotifierPace | None = None,
@@ -96,7 +98,8 @@ class Notifier:
         self._channel = Channel(web, home, channel, self.pace.timeout_s)
         self._posts = Bucket(self.pace.post_every_s, self.pace.monotonic)
         self._updates = Bucket(self.pace.update_every_s, self.pace.monotonic)
-        self._news = all_news(sayso, self._channel, self.pace, self._posts)
+        direct = DirectMessages(web, home, identities, self._channel, self.pace.timeout_s)
+        self._news = all_news(sayso, self._channel, self.pace, self._posts, direct)
         self._tests = CanaryCards(sayso, self._channel, self.pace, self._posts)
         self._work = WorkCards(sayso, self._channel, self.pace, self._posts)
         self._checked_until = 0.0

@@ -18,6 +18,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.surfaces.slack.answers import VIA
 from sayso.surfaces.slack.channel import Channel
+from sayso.surfaces.slack.direct import DirectMessages
 from sayso.surfaces.slack.pace import Bucket, NotifierPace
 from sayso.surfaces.slack.thread import Post, post_of
 from sayso.surfaces.slack.wording import fit
@@ -35,7 +36,8 @@ class News:
 
     Args:
         topic: of the outbox. words: what to say of a row.
-        posts: shared with the cards, since Slack counts both.
+        posts: shared with the cards, since Slack counts both. direct: for who is called and is not
+            in the channel.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class News:
         channel: Channel,
         pace: NotifierPace,
         posts: Bucket,
+        direct: DirectMessages,
     ) -> None:
+        self._direct = direct
         self._topic = topic
         self._words = words
         self._sayso = sayso
@@ -73,6 +77,8 @@ class News:
             if post is not None and not (begun and await self._channel.is_posted(post, mark)):
                 self._posts.take()
                 await self._channel.say(post, mark)
+            if post is not None:
+                await self._direct.send(post, mark, begun=begun)
         except OutcomeUnknownError as error:
             logger.info("news may have been told: %s", logged(error))
             return
@@ -85,11 +91,13 @@ class News:
         await outbox.sent(row, {"told": True})
 
 
-def all_news(sayso: Sayso, channel: Channel, pace: NotifierPace, posts: Bucket) -> tuple[News, ...]:
+def all_news(
+    sayso: Sayso, channel: Channel, pace: NotifierPace, posts: Bucket, direct: DirectMessages
+) -> tuple[News, ...]:
     """What is told beside the cards, by topic.
 
     Args:
-        posts: see `News`.
+        posts, direct: see `News`.
     """
 
     async def words(topic: str, row: OutboxRow) -> Words:
@@ -104,6 +112,14 @@ def all_news(sayso: Sayso, channel: Channel, pace: NotifierPace, posts: Bucket) 
         return post_of(told, ts)
 
     return tuple(
-        News(topic, partial(words, topic), sayso=sayso, channel=channel, pace=pace, posts=posts)
+        News(
+            topic,
+            partial(words, topic),
+            sayso=sayso,
+            channel=channel,
+            pace=pace,
+            posts=posts,
+            direct=direct,
+        )
         for topic in TOPICS
     )

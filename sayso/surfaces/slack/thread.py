@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sayso.audit.authority.people import KnownPerson
 from sayso.json import JsonObject, JsonValue
 from sayso.sdk.chat.card import Lines
 from sayso.sdk.chat.evidence import Turn, evidence
@@ -25,11 +26,14 @@ class Post:
     Attributes:
         text: for notifications and screen readers.
         below: the card in whose thread it stands; empty for the channel itself.
+        called: who is named in it. direct: what those of them read who are not in the channel.
     """
 
     text: str
     blocks: tuple[JsonObject, ...]
     below: str = ""
+    called: tuple[KnownPerson, ...] = ()
+    direct: Post | None = None
 
 
 def build_evidence(view: SolutionView, talk: Sequence[Turn]) -> tuple[str, tuple[JsonObject, ...]]:
@@ -76,4 +80,22 @@ def post_of(told: ChatNews, ts: str) -> Post:
         "type": "rich_text",
         "elements": [{"type": "rich_text_section", "elements": elements}],
     }
-    return Post(text=escape(show_hidden(told.short)), blocks=(block,), below=ts)
+    return Post(
+        text=escape(show_hidden(told.short)),
+        blocks=(block,),
+        below=ts,
+        called=told.called,
+        direct=_direct(told),
+    )
+
+
+def _direct(told: ChatNews) -> Post | None:
+    """The same for one who cannot read the thread; None where there is nothing for them."""
+    if not told.direct:
+        return None
+    elements = elements_of(told.direct)
+    if told.url.startswith("https://"):
+        elements += [*elements_of((" ",)), {"type": "link", "url": told.url, "text": "Open ↗"}]
+    section: JsonObject = {"type": "rich_text_section", "elements": elements}
+    block: JsonObject = {"type": "rich_text", "elements": [section]}
+    return Post(text=escape(show_hidden(told.short)), blocks=(block,))

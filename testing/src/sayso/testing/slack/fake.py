@@ -304,6 +304,11 @@ class FakeSlack:
         with self._state.changed:
             return self._state.homes.get(user)
 
+    def leave(self, *users: str) -> None:
+        """These are in no channel of ours any more; everybody else is in all of them."""
+        with self._state.changed:
+            self._state.outside.update(users)
+
     def set_scopes(self, scopes: str) -> None:
         """What the app was given when it was installed, with commas between."""
         with self._state.changed:

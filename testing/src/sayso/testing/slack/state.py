@@ -18,7 +18,9 @@ from sayso.testing.slack.records import (
 )
 from sayso.testing.slack.sockets import Sockets
 
-SCOPES = "chat:write,users:read,groups:read,groups:history,metadata.message:read"
+SCOPES = (
+    "chat:write,users:read,groups:read,groups:history,metadata.message:read,im:write,im:history"
+)
 """Of our manifest."""
 
 
@@ -32,6 +34,7 @@ class SlackState:
         self.messages: list[PostedMessage] = []
         self.ephemerals: list[Ephemeral] = []
         self.views: list[OpenView] = []
+        self.outside: set[str] = set()
         self.homes: dict[str, OpenView] = {}
         self.calls: list[ApiCall] = []
         self.sockets = Sockets()

@@ -38,6 +38,8 @@ class WebApi:
             "chat.postMessage": self._post_message,
             "chat.update": self._update,
             "conversations.history": self._history,
+            "conversations.members": self._members,
+            "conversations.open": self._open_direct,
             "conversations.info": self._conversation,
             "conversations.replies": self._replies,
             "users.info": self._user,
@@ -109,6 +111,8 @@ class WebApi:
 
     def _history(self, arguments: JsonObject) -> JsonObject:
         channel = self._channel(arguments)
+        if channel.startswith("D") and "im:history" not in self._state.scopes.split(","):
+            raise SlackSaysNoError("missing_scope")
         oldest = float(str(arguments.get("oldest", "0")))
         start = int(str(arguments.get("cursor", "0")) or "0")
         limit = min(int(str(arguments.get("limit", "100"))), 999)
@@ -144,6 +148,27 @@ class WebApi:
     def _conversation(self, arguments: JsonObject) -> JsonObject:
         channel = self._channel(arguments)
         return {"channel": {"id": channel, "is_private": True, **self._state.channels[channel]}}
+
+    def _members(self, arguments: JsonObject) -> JsonObject:
+        self._channel(arguments)
+        inside = sorted(self._state.users.keys() - self._state.outside)
+        start = int(str(arguments.get("cursor", "0")) or "0")
+        after = start + min(int(str(arguments.get("limit", "100"))), 999)
+        cursor = str(after) if after < len(inside) else ""
+        page: list[JsonValue] = [*inside[start:after]]
+        return {"members": page, "response_metadata": {"next_cursor": cursor}}
+
+    def _open_direct(self, arguments: JsonObject) -> JsonObject:
+        if "im:write" not in self._state.scopes.split(","):
+            raise SlackSaysNoError("missing_scope")
+        user = self._state.users.get(str(arguments.get("users", "")))
+        if user is None:
+            raise SlackSaysNoError("user_not_found")
+        if user.deleted:
+            raise SlackSaysNoError("user_disabled")
+        channel = f"D{user.id}"
+        self._state.channels.setdefault(channel, {})
+        return {"channel": {"id": channel}}
 
     def _user(self, arguments: JsonObject) -> JsonObject:
         user = self._state.users.get(str(arguments.get("user", "")))
