@@ -23,8 +23,7 @@ ZONE_COOKIE = "sayso_zone"
 KEYS_COOKIE = "sayso_keys"
 LANGUAGE_COOKIE = "sayso_language"
 STILL_ENGLISH = frozenset(
-    "audit backtest case cases played question repair rule rule_rows seat seat_base seat_door "
-    "seat_open".split()
+    "audit case cases question repair seat seat_base seat_door seat_open".split()
 )
 """The templates that speak English to everybody. It only gets shorter: a new one speaks all."""
 
