@@ -91,7 +91,7 @@ async def test_the_console_lists_all_of_them_and_says_how_late(
         page = (await browser.get(f"{ROOT}/?tab=handed-over")).text
         assert "3 customers wait for a person" in page
         assert "3 longer than the 90 minutes you promise" in page
-        assert "Nobody has it: 21 h late" in page
+        assert "Nobody has it: 21 hrs late" in page
         assert "1 to 2 of 3" in page
         assert page.index(ids[0]) < page.index(ids[1])
         assert ids[2] not in page
