@@ -17,7 +17,12 @@ from sayso.money import Money
 from sayso.sdk.audit.audit import Audit
 from sayso.sdk.client import Sayso
 from sayso.sdk.privacy.privacy import Privacy
-from sayso.sdk.resources.tokens import Scope
+from sayso.sdk.resources.actions import ActionResource
+from sayso.sdk.resources.approvals import ApprovalResource
+from sayso.sdk.resources.authentication import Authentication
+from sayso.sdk.resources.requests import RequestResource
+from sayso.sdk.resources.stops import StopResource
+from sayso.sdk.resources.tokens import Scope, Tokens
 from sayso.sdk.sync import SyncSayso
 
 ELSEWHERE = {
@@ -49,6 +54,7 @@ ELSEWHERE = {
     "rejected_calls": "the same",
     "repairs": "two people's, on the command line; else by `sayso.run(sayso.wrapped.repairs.…)`",
     "report": "by `sayso.run(sayso.wrapped.report(…))`",
+    "send_report": "for surfaces, which are asynchronous",
     "rollout": "by `sayso.run(sayso.wrapped.rollout.…)`",
     "sessions": "of the console, which is asynchronous",
     "account_links": "for surfaces, which are asynchronous",
@@ -80,6 +86,18 @@ RESOURCES = {
 """The nouns, and what of them is for surfaces; None where only some of it is offered."""
 
 
+NOUNS = (
+    ActionResource,
+    ApprovalResource,
+    Audit,
+    Authentication,
+    Privacy,
+    RequestResource,
+    StopResource,
+    Tokens,
+)
+
+
 def public(kind: type) -> set[str]:
     """The public names of a class."""
     return {name for name in dir(kind) if not name.startswith("_")}
@@ -88,7 +106,7 @@ def public(kind: type) -> set[str]:
 def type_of(kind: type, noun: str) -> type:
     """The class of a resource."""
     # NOTE: named, since nouns are loaded where they are first asked for.
-    lazy = {"Audit": Audit, "Privacy": Privacy}
+    lazy = {one.__name__: one for one in NOUNS}
     found = get_type_hints(getattr(kind, noun).fget, localns=lazy)["return"]
     assert isinstance(found, type)
     return found

@@ -61,7 +61,7 @@ def checksummed() -> Generator[PostgresServer]:
 async def watched(opened: ShopWorkspace) -> AsyncGenerator[tuple[SelfAudit, MediumWatch]]:
     """What a server does beside its calls to know whether it is ready."""
     audit = SelfAudit(opened.sayso, every_s=LOOK_EVERY_S)
-    medium = MediumWatch(opened.sayso, every_s=LOOK_EVERY_S)
+    medium = MediumWatch(opened.sayso, every_s=LOOK_EVERY_S, share=0.5)
     tasks = [asyncio.create_task(audit.run()), asyncio.create_task(medium.run())]
     try:
         yield audit, medium

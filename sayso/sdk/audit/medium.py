@@ -29,10 +29,13 @@ class MediumWatch:
     """Examines a workspace's database, part by part.
 
     Args:
-        every_s: how often, at most.
+        every_s: how often, at most. share: of the time that reading everything may take.
     """
 
-    def __init__(self, sayso: Sayso, every_s: float = EXAMINE_EVERY_S) -> None:
+    def __init__(
+        self, sayso: Sayso, every_s: float = EXAMINE_EVERY_S, *, share: float = _SHARE
+    ) -> None:
+        self._rest = (1 - share) / share
         self._log = sayso.container.log
         self._store = sayso.container.store
         self._every_s = every_s
@@ -57,7 +60,7 @@ class MediumWatch:
                     # Whatever it is, it must not end this for good.
                     logger.error("examining broke off: %s", logged_with_frames(error))  # noqa: TRY400
                     took = 0.0
-                due = loop.time() + max(self._every_s, took * (1 - _SHARE) / _SHARE)
+                due = loop.time() + max(self._every_s, took * self._rest)
                 if self._log.is_halted(Cause.DAMAGED, MEDIUM):
                     due = loop.time() + self._look_every_s
                 async with self.looked:

@@ -10,16 +10,16 @@ _SHARE_NEW = 0.25
 """Of a core, while entries wait to be read for the first time."""
 _SHARE_LITTLE = 0.05
 """Of a core, as long as something is saved."""
-_SHARE_MUCH = 0.003
+_SHARE_MUCH = 0.005
 """Of a core, over hours: so much is saved, and no more is taken once nothing is left of it."""
-_MOST_SAVED_S = 1.0
+_MOST_SAVED_S = 2.0
 
 
 class Pace:
     """Says how long to rest after each piece of reading.
 
-    Guarantees: over a long time, what was judged before takes at most 0.3 per cent of a core, and a
-    second of its time beside that.
+    Guarantees: over a long time, what was judged before takes at most half a per cent of a core,
+    and two seconds of its time beside that.
     """
 
     def __init__(self) -> None:

@@ -65,10 +65,7 @@ def test_it_shows_how_the_server_is_set_up(on_server: tuple[CliWorkspace, str]) 
         ("alter table sayso.approval no force row level security", "approval"),
         ("grant delete on sayso.log_entry to sayso_app", "sayso_app"),
         ("drop trigger log_entry_is_only_pruned on sayso.log_entry", "log_entry_is_only_pruned"),
-        (
-            "delete from sayso.migration where number = (select max(number) from sayso.migration)",
-            "",
-        ),
+        ("delete from sayso.migration where number > 36", ""),  # a `pre` file, and what follows
     ],
 )
 def test_it_misses_what_guards_the_rows(
