@@ -19,8 +19,10 @@ from sayso.errors import IntegrityError, RefusedError
 from sayso.money import Money
 from sayso.sdk.audit.cases import CaseView
 from sayso.sdk.audit.publishing import read_publications
+from sayso.sdk.localization.languages import ENGLISH
 from sayso.sdk.views.rows import ActionView, EntryView, RequestView
 from sayso.sdk.views.solution import SolutionView, StepView
+from sayso.sdk.words.no_reasons import NO_REASONS
 from sayso.surfaces.console.edge import read_form
 from sayso.surfaces.console.render import plural, sums
 from sayso.surfaces.console.visit import Visit
@@ -63,7 +65,11 @@ class _Case:
 
     def when(self, at: str) -> str:
         moment = datetime.fromisoformat(at).astimezone(self.visit.times.zone)
-        return f"{moment.day} {moment:%B %Y} at {moment:%H:%M}"
+        reader, clock = self.visit.times.language, f"{moment:%H:%M}"
+        if reader.code == ENGLISH:
+            return f"{moment.day} {moment:%B %Y} at {clock}"
+        day = reader.day(moment, year=True)
+        return reader.phrase("{day} at {clock}", day=day, clock=clock)
 
     def entries(self, *kinds: str) -> list[EntryView]:
         return [one for one in self.view.entries if one.kind in kinds]
@@ -82,10 +88,12 @@ class _Case:
     @property
     def customer(self) -> str:
         if self.view.erased is not None:
-            return "an erased customer"
+            return self.visit.times.language.say("an erased customer")
         if self.solution is not None:
             return self.solution.customer.name
-        return self.actions[0].subject if self.actions else "a customer"
+        return (
+            self.actions[0].subject if self.actions else self.visit.times.language.say("a customer")
+        )
 
     @property
     def totals(self) -> str:
@@ -262,17 +270,21 @@ def _why_asked(case: _Case) -> CasePart:
 
 def _why_so(case: _Case) -> CasePart:
     codes = [
-        f"{one.actor.partition(':')[2]}: {str(one.body['data']['reason_code']).replace('_', ' ')}."
+        f"{one.actor.partition(':')[2]} · {_reason(one.body['data']['reason_code'])}."
         for one in case.decided
         if one.body["data"].get("reason_code")
     ]
     notes = () if case.solution is None else case.solution.notes
     words = tuple(f"{person}: {text}" for person, text in case.why_yes)
-    words += tuple(f"{one.person} noted: {one.text}" for one in notes if one.text)
+    words += tuple(f"{one.person}: {one.text}" for one in notes if one.text)
     lines = tuple(codes)
     if not codes and not words and case.decided:
         lines = ("No reason was given.",)
     return CasePart(label="Why they said so", lines=lines, quotes=words)
+
+
+def _reason(code: object) -> str:
+    return NO_REASONS.get(str(code), str(code).replace("_", " "))
 
 
 def _moved(case: _Case) -> CasePart:

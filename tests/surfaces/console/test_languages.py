@@ -13,7 +13,7 @@ from surfaces.console.served_console import open_console
 from sayso.sdk.localization.languages import LANGUAGES, language
 
 LOOKED_AT = re.compile(
-    r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|people|figures|policy"
+    r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|people|figures|policy|audit/case"
     r"|together\?|compose|customers?|account/"
 )
 """The pages on which a decision is made. The others follow, one by one, until this is `.*`."""
@@ -22,6 +22,7 @@ SAME = {
     *("UTC", "English", "Deutsch", "Español", "Français", "Italiano", "Nederlands", "Português"),
     *("Chats", "Passkey", "Passkeys", "shop-bot", "finance", "support manager"),
     *("off", "shadow", "suggest", "auto", "Gifts", "day", "policy.cedar", "limits.toml"),
+    *("← Audit", "paid", "order", "limit day"),
     *("CSV", "USD", "gift", "letter", "manager"),
     *("csk_…", "title", "text", "Your order", "shop", "the card that paid", "maria,"),
 }
