@@ -84,7 +84,7 @@ def test_every_card_is_valid_and_nothing_foreign_is_rendered(
         assert bool(card.get("actions")) == (status == "pending" and asks)
     assert_sound(*evidence_card(solution(shown), [("customer", foreign), ("agent", foreign)] * 5))
     assert_sound("", note_card(foreign))
-    assert_sound("", news_card(ChatNews(head=foreign, words=foreign, short="x")))
+    assert_sound("", news_card(ChatNews(head=foreign, words=(foreign,), short="x")))
 
 
 @pytest.mark.promise("teams:valid")
