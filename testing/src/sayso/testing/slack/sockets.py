@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from typing import Any
 
 import orjson
@@ -13,9 +14,14 @@ from sayso.json import JsonObject
 
 
 class Sockets:
-    """Lives in the event loop of the fake's own thread."""
+    """Lives in the event loop of the fake's own thread.
 
-    def __init__(self) -> None:
+    Args:
+        changed: told of each connection, so that nobody waits for one that is there.
+    """
+
+    def __init__(self, changed: threading.Condition) -> None:
+        self._changed = changed
         self._open: list[WebSocket] = []
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
@@ -29,6 +35,8 @@ class Sockets:
         await socket.accept()
         await socket.send_json({"type": "hello", "num_connections": len(self._open) + 1})
         self._open.append(socket)
+        with self._changed:
+            self._changed.notify_all()
         try:
             while True:
                 answer: dict[str, Any] = orjson.loads(await socket.receive_text())

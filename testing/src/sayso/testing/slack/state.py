@@ -37,9 +37,9 @@ class SlackState:
         self.outside: set[str] = set()
         self.homes: dict[str, OpenView] = {}
         self.calls: list[ApiCall] = []
-        self.sockets = Sockets()
         self.scopes = SCOPES
         self.changed = threading.Condition(threading.RLock())
+        self.sockets = Sockets(self.changed)
         self.gate = threading.Event()
         self.delayed = 0
         self._patience_s = patience_s
