@@ -8,11 +8,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-import orjson
-
 from sayso.actions.approvals.answer import SolutionDecision, needs_passkey, needs_reason
 from sayso.actions.approvals.decision import check_lower
-from sayso.actions.approvals.escalation import counted_roles
 from sayso.actions.approvals.hold import TakingBack
 from sayso.actions.approvals.repository import (
     ApprovalRow,
@@ -21,11 +18,9 @@ from sayso.actions.approvals.repository import (
     action_of,
     get_approval,
     read_approval,
-    votes_of,
 )
 from sayso.actions.approvals.solution import solution_of
 from sayso.actions.controls.blocking import stop_shown
-from sayso.actions.model.action_row import requesters_of
 from sayso.actions.model.definition import Action
 from sayso.agent.base import Message
 from sayso.agent.conversation import read_messages
@@ -33,14 +28,19 @@ from sayso.agent.people_question import ask_customer
 from sayso.agent.request_row import get_request
 from sayso.audit.authority.passkeys import Signature
 from sayso.audit.authority.people import KnownPerson
-from sayso.audit.entry import ActorKind
 from sayso.errors import IntegrityError, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import call_claimed, carry_on, carry_out, claim_of, judging_anew
 from sayso.sdk.resources.assignment import assignee_of, give_card
 from sayso.sdk.resources.base import Resource, as_choice
-from sayso.sdk.resources.inbox_page import InboxCursor, InboxPage, InboxPlace
+from sayso.sdk.resources.inbox_page import (
+    InboxCursor,
+    InboxPage,
+    InboxPlace,
+    asked_roles,
+    may_answer,
+)
 from sayso.sdk.resources.notes import asked_about, note_down, notes_about
 from sayso.sdk.resources.passkeys import ToSign, to_sign_for
 from sayso.sdk.resources.work_draft import Repeated
@@ -485,7 +485,7 @@ class SolutionResource(Resource):
 
         def work(reader: Reader) -> int:
             counted = 0
-            for roles in _asked_roles(reader, where, person.roles):
+            for roles in asked_roles(reader, where, person.roles):
                 row = reader.one(
                     "approval.count_waiting",
                     tenant=where,
@@ -512,7 +512,7 @@ class SolutionResource(Resource):
         found: list[ApprovalRow] = []
         while True:
             rows = self._page(reader, tenant, person, place, limit + 1)
-            found += [row for row in rows if answered_too or _may_answer(reader, row, person)]
+            found += [row for row in rows if answered_too or may_answer(reader, row, person)]
             if len(found) > limit or len(rows) <= limit:
                 return found
             place = InboxCursor(at=rows[-1].expires_at, id=rows[-1].id)
@@ -531,7 +531,7 @@ class SolutionResource(Resource):
         """The soonest of all that asks one of the person's roles, merged from their indexes."""
         pages: list[list[ApprovalRow]] = []
         place: dict[str, SqlValue] = {"after_at": after.at, "after_id": after.id}
-        for roles in _asked_roles(reader, tenant, person.roles):
+        for roles in asked_roles(reader, tenant, person.roles):
             rows = reader.all("approval.inbox", tenant=tenant, roles=roles, limit=limit, **place)
             pages.append([read_approval(row) for row in rows])
         if self._escalate_to in person.roles:
@@ -582,24 +582,3 @@ class SolutionResource(Resource):
         with suppress(RefusedError):
             return self._container.connectors.action(name)
         return None
-
-
-def _asked_roles(reader: Reader, tenant: Tenant, roles: frozenset[str]) -> list[str]:
-    """The sets of roles, as they are stored, of which somebody with these has one."""
-    found = [text(row, "roles") for row in reader.all("approval.roles_waiting", tenant=tenant)]
-    return [said for said in found if roles & set(cast("list[str]", orjson.loads(said)))]
-
-
-def _may_answer(reader: Reader, approval: ApprovalRow, person: KnownPerson) -> bool:
-    """Whether it waits for this very person."""
-    if not counted_roles(reader, approval, person.roles) & set(approval.roles):
-        return False
-    if any(
-        vote.person == person.id
-        and vote.revision == approval.revision
-        and vote.decision == DecisionChoice.APPROVE
-        for vote in votes_of(reader, approval)
-    ):
-        return False
-    asked_by = requesters_of(reader, action_of(reader, approval)) | {approval.requester}
-    return f"{ActorKind.PERSON}:{person.id}" not in asked_by
