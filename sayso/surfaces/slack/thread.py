@@ -95,7 +95,7 @@ def _direct(told: ChatNews) -> Post | None:
         return None
     elements = elements_of(told.direct)
     if told.url.startswith("https://"):
-        elements += [*elements_of((" ",)), {"type": "link", "url": told.url, "text": "Open ↗"}]
+        elements += [*elements_of((" · ",)), {"type": "link", "url": told.url, "text": "Open ↗"}]
     section: JsonObject = {"type": "rich_text_section", "elements": elements}
     block: JsonObject = {"type": "rich_text", "elements": [section]}
     return Post(text=escape(show_hidden(told.short)), blocks=(block,))

@@ -63,6 +63,18 @@ async def test_who_is_called_and_is_not_in_the_channel_is_told(
         assert private == {"DUMARIA", "DUFINN"}
 
 
+async def test_with_a_console_the_way_leads_there(tmp_path: Path, slack: FakeSlack) -> None:
+    """A link to the card, in place of a command."""
+    console = {"url": "https://sayso.example.com"}
+    async with open_team(tmp_path, slack, approvals=TIMES, console=console) as team:
+        slack.leave("UMARIA")
+        approval = await team.ask()
+        await later(team, 31)
+        (mine,) = told(slack, "UMARIA")
+        assert f"https://sayso.example.com/console/solution/{approval.id}" in str(mine.blocks)
+        assert render(mine).endswith("counts as no. · Open ↗")
+
+
 async def test_a_lost_answer_is_one_message_and_a_pause_loses_none(
     tmp_path: Path, slack: FakeSlack
 ) -> None:
