@@ -33,6 +33,7 @@ DATA = {
     ".toml",
     ".md",
     ".jsonl",
+    ".po",
     ".typed",
     ".pyi",
     ".html",
