@@ -119,7 +119,7 @@ class HomeTab:
     async def _link(self, view: SolutionView, topic: str, place: int) -> str:
         """Where a card is read and answered: in the console, else in the channel."""
         url = self._sayso.workspace.settings.console.url
-        if url.startswith("https://"):
+        if url:
             return f"{url}{CONSOLE_PATH}/solution/{view.id}"
         row = await self._sayso.outbox.find(topic, view.id) if place < _MOST_ASKED else None
         ts = row.state.get("ts") if row is not None else None

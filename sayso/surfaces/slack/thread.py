@@ -94,7 +94,7 @@ def _direct(told: ChatNews) -> Post | None:
     if not told.direct:
         return None
     elements = elements_of(told.direct)
-    if told.url.startswith("https://"):
+    if told.url:
         elements += [*elements_of((" · ",)), {"type": "link", "url": told.url, "text": "Open ↗"}]
     section: JsonObject = {"type": "rich_text_section", "elements": elements}
     block: JsonObject = {"type": "rich_text", "elements": [section]}
