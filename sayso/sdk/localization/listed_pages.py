@@ -506,6 +506,28 @@ _CASE = (
     "give 1 to {number} words: a name, an order, an amount, a month",
     "write a day as 2026-11-12, or a month as 2026-11",
 )
+_SEAT = (
+    "Open the seat",
+    "Ticket {id}",
+    "No ticket",
+    "Waits for a {line}",
+    "Waits for a {line1} and {line2}",
+    "{left}. No answer counts as no.",
+    "The customer withdrew it {when}",
+    "Nobody can say yes to it any more.",
+    "Waits for a person",
+    "Waits for the customer's answer",
+    "Done {when}",
+    "Nothing was done, {when}",
+    "Under way",
+    "a colleague has answered",
+    "a colleague has taken the thread",
+    "the thread was closed",
+    "Sayso had answered too often within an hour",
+    "nothing of this ticket has come in",
+    "look at it again",
+    "name it in [desk] of sayso.toml",
+)
 PAGES = (
     *_OTHER_PAGES,
     *_SEVERAL_AT_ONCE,
@@ -519,4 +541,5 @@ PAGES = (
     *_POLICY,
     *_RULE,
     *_CASE,
+    *_SEAT,
 )
