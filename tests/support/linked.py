@@ -42,7 +42,7 @@ async def tie(
             container.log.append(tx, MAIN, known)
         return container.links.link(tx, MAIN, a, b, proof=proof, by=by, now=now, **more)
 
-    return await container.store.write(work)
+    return await container.store.write(work, about=MAIN)
 
 
 async def untie(
@@ -51,7 +51,8 @@ async def untie(
     """End a link now; whether it was in force."""
     links, now = shop.sayso.container.links, now_of(shop)
     return await shop.sayso.container.store.write(
-        lambda tx: links.unlink(tx, MAIN, link, why=why, by=by, now=now, reason=reason)
+        lambda tx: links.unlink(tx, MAIN, link, why=why, by=by, now=now, reason=reason),
+        about=MAIN,
     )
 
 
