@@ -528,6 +528,18 @@ _SEAT = (
     "look at it again",
     "name it in [desk] of sayso.toml",
 )
+_REPAIR = (
+    "Repair",
+    "is written again",
+    "is put back",
+    "is taken away",
+    "Your yes is in the log. Nothing is changed until another person has said it, too.",
+    "Done, by two people; the log says so.",
+    "no entry",
+    "entry {number}",
+    "Nothing was accepted",
+    "A reason stands in the log for good, so that whoever verifies it knows why.",
+)
 PAGES = (
     *_OTHER_PAGES,
     *_SEVERAL_AT_ONCE,
@@ -542,4 +554,5 @@ PAGES = (
     *_RULE,
     *_CASE,
     *_SEAT,
+    *_REPAIR,
 )

@@ -22,7 +22,7 @@ PACKAGE = "sayso.surfaces.console"
 ZONE_COOKIE = "sayso_zone"
 KEYS_COOKIE = "sayso_keys"
 LANGUAGE_COOKIE = "sayso_language"
-STILL_ENGLISH = frozenset("audit question repair".split())
+STILL_ENGLISH = frozenset("audit question".split())
 """The templates that speak English to everybody. It only gets shorter: a new one speaks all."""
 
 

@@ -13,7 +13,7 @@ from surfaces.console.served_console import open_console
 from sayso.sdk.localization.languages import LANGUAGES, language
 
 LOOKED_AT = re.compile(
-    r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|people|figures|policy|audit/case|seat"
+    r"$|\?|solution/|me$|enter$|action/|request/|work/|stop$|people|figures|policy|audit/(?:case|repair)|seat"
     r"|together\?|compose|customers?|account/"
 )
 """The pages on which a decision is made. The others follow, one by one, until this is `.*`."""
