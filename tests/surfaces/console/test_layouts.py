@@ -56,7 +56,14 @@ async def test_no_text_is_cut_in_any_language_on_any_window(tmp_path: Path) -> N
         wrong: dict[str, list[str]] = {}
         for locale in ("de-DE", "en-GB"):
             page = await (await console.context(browser, locale=locale)).new_page()
-            for where in ("", f"solution/{view.id}", f"solution/{view.id}#no", "stop", "me"):
+            for where in (
+                "",
+                f"solution/{view.id}",
+                f"solution/{view.id}#no",
+                "stop",
+                "me",
+                "people",
+            ):
                 for width in WIDTHS:
                     await page.set_viewport_size({"width": width, "height": 800})
                     await page.goto("about:blank")  # a mere fragment would not load it anew
