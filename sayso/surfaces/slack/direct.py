@@ -59,14 +59,14 @@ class DirectMessages:
         try:
             inside = await self._channel.members() if called else frozenset[str]()
         except SlackRefusedError as error:
-            logger.warning("who is in the channel is not known: %s", _word(error))
+            logger.warning("who is in the channel is not known: %s", _loggable(error))
             return
         outside = [one for one in called if one.user not in inside][:_MOST]
         work = [self._tell(one, post.direct, mark, begun=begun) for one in outside]
         done = await asyncio.gather(*work, return_exceptions=True)
         for failed in done:
             if isinstance(failed, SlackRefusedError):
-                logger.warning("somebody is not told in private: %s", _word(failed))
+                logger.warning("somebody is not told in private: %s", _loggable(failed))
             elif failed is not None:
                 raise failed
 
@@ -101,7 +101,7 @@ def _account(person: KnownPerson) -> SlackAccount | None:
     return SlackAccount(owner=owner, user=user) if user else None
 
 
-def _word(error: SlackRefusedError) -> str:
+def _loggable(error: SlackRefusedError) -> str:
     """What the log holds of it: Slack's own word, but no sentence of Slack's."""
     word = error.error if re.fullmatch("[a-z_]{1,80}", error.error) else ""
     return f"{logged(error)} {word}".rstrip()
