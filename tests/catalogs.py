@@ -15,7 +15,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
-from sayso.sdk.localization import languages, listed
+from sayso.sdk.localization import languages
+from sayso.sdk.localization.listed import every
 
 HERE = Path(__file__).parents[1]
 TEMPLATES = HERE / "sayso/surfaces/console/templates"
@@ -26,8 +27,8 @@ _OPTIONS = {"trimmed": "true", "silent": "false"}
 
 def messages() -> Iterator[tuple[str, str | tuple[str, ...]]]:
     """Each text that can be translated, with the file that says it."""
-    for one in (*listed.TIMES, *listed.SENTENCES, *listed.SCRIPT_WORDS):
-        yield "listed.py", one
+    for one in (*every.TIMES, *every.SENTENCES, *every.SCRIPT_WORDS):
+        yield "listed", one
     for file in sorted(TEMPLATES.glob("*.html")):
         for _, text, _, _ in extract_from_file(
             "jinja2.ext:babel_extract", str(file), keywords=_KEYWORDS, options=_OPTIONS

@@ -9,7 +9,7 @@ import catalogs
 import pytest
 
 from sayso.sdk.localization.languages import LANGUAGES, language
-from sayso.sdk.localization.listed import SENTENCES
+from sayso.sdk.localization.listed.every import SENTENCES
 from sayso.surfaces.console.render import STILL_ENGLISH
 
 OTHERS = [one for one in LANGUAGES if one != "en"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from sayso.sdk.localization.listed import SENTENCES
+from sayso.sdk.localization.listed.every import SENTENCES
 
 _AMOUNT = (
     r"-?(?:[$€£¥][0-9][0-9,]*(?:\.[0-9]+)?"

@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sayso.money import Money
 from sayso.sdk.localization.languages import Language, language
-from sayso.sdk.localization.listed import SCRIPT_WORDS
+from sayso.sdk.localization.listed.every import SCRIPT_WORDS
 from sayso.text import Piece, pieces
 
 PACKAGE = "sayso.surfaces.console"

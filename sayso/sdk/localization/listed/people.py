@@ -1,0 +1,50 @@
+"""People, their tokens and connections."""
+
+from __future__ import annotations
+
+PEOPLE = (
+    "They decide nothing any more, in any process.",
+    "It is changed, and counts at once.",
+    "The account is connected; below stands whose it is.",
+    "That token opens nothing any more.",
+    "propose actions",
+    "read actions and requests",
+    "decide",
+    "stop",
+    "read the log",
+    "find customers",
+    "say who people are",
+    "sign in once",
+    "A second person is asked",
+    "A second person has to agree",
+    "Hand this link out, once",
+    "Keep this token, it is shown once",
+    "It was made already",
+    "This form was sent twice, and the first one counted. Its secret was shown then.",
+    "if you have not got it, end that token and make another one",
+    "a token without a scope opens nothing",
+    "tick one",
+    "a program has a name",
+    "write one, such as shop-bot",
+    "`{id}` was changed since you opened the page",
+    "open the People page once more, and look at their roles",
+    "invite {person}",
+    "change what {person} may",
+    "give {person} a new link to sign in",
+    "Connect {name}",
+    "Connect an account",
+    "Nothing was connected",
+    "you have begun nothing that this is the answer to, or more than ten minutes ago",
+    "begin again on the People page",
+    "on one device",
+    "synced",
+    "this is no change that somebody asked for",
+    "this was asked for more than a day ago",
+    "have it asked for once more on the People page",
+    "says no account",
+    "did not answer",
+    (
+        "Browsers keep no passkey for a bare IP address. "
+        "Open the console under the name localhost, or set `url` in [console]."
+    ),
+)

@@ -1,0 +1,65 @@
+"""The policy, its roll-out and its rules."""
+
+from __future__ import annotations
+
+POLICY = (
+    "everybody",
+    "{share} % of customers, else {stage}",
+    "{money1} of {money2}",
+    "a customer of another tenant",
+    "refuse",
+    "looser",
+    "tighter",
+    "same",
+    "first",
+    (
+        "{process} lacks {names}, and leaves them to others; set the connector up there, and "
+        "it reloads by itself, or with SIGHUP"
+    ),
+    "this is no share",
+    "choose one of {names}",
+    "version {version} came into force since you opened the page",
+    "open the policy once more, and see what it says now",
+    "It is noted",
+    "No dial let it through by itself.",
+    "{number1} of {number2} in 30 days were wrong by “{rule}”.",
+    "It went back to asking people.",
+    "these are no other caps",
+    "write such as 600 or 600.50",
+)
+
+RULE = (
+    "by hand",
+    "cannot say",
+    "{number} by hand",
+    "{number} cannot say",
+    "version {version} again",
+    "the change that {person} asked for",
+    "Played again",
+    "Nothing would be done at once or refused that was not, and the other way round",
+    "{number} would be refused that are not",
+    "{number} more would need nobody",
+    "{number} would need somebody who needed nobody",
+    "As it is in force",
+    "With this",
+    "People said yes, unchanged",
+    "People gave less",
+    "People said no",
+    "Nobody had decided",
+    "May be done",
+    "Somebody has to agree, whatever allows it",
+    "Never, and nobody can approve it",
+    "is",
+    "is not",
+    "is over",
+    "is at least",
+    "is under",
+    "is up to",
+    "is from … to",
+    "Write {file}",
+    "no policy is in force yet",
+    "put the first one in force: `sayso policy activate`",
+    "the policy has no file `{file}`",
+    "go back and copy what you wrote, then open the page once more",
+    "nobody",
+)
