@@ -27,7 +27,7 @@ _OPTIONS = {"trimmed": "true", "silent": "false"}
 
 def messages() -> Iterator[tuple[str, str | tuple[str, ...]]]:
     """Each text that can be translated, with the file that says it."""
-    for one in (*every.TIMES, *every.SENTENCES, *every.SCRIPT_WORDS):
+    for one in (*every.PHRASES, *every.SENTENCES, *every.OF_THE_LOG, *every.SCRIPT_WORDS):
         yield "listed", one
     for file in sorted(TEMPLATES.glob("*.html")):
         for _, text, _, _ in extract_from_file(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sayso.errors import RefusedError
 from sayso.money import Money
 from sayso.sdk.localization.catalogs import translations_of
+from sayso.sdk.localization.listed.every import OF_THE_LOG
 from sayso.sdk.localization.sentences import MONEY, Sentences
 
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ class Language:
         """
         said = self.money(text) if isinstance(text, Money) else str(text)
         return said if self.code == ENGLISH else _said(self, said)
+
+    def say_of_log(self, text: str) -> str:
+        """A piece of an entry's sentence, or a cell of an answer.
+
+        NOTE: these are so short that a text of anybody could be one: looked for nowhere else.
+        """
+        if self.code == ENGLISH:
+            return text
+        said = _of_log(self.code).said(text, _Writer(self))
+        return self.say(text) if said == text else said
 
     def say_parts(self, text: str) -> str:
         """A list of short sentences, such as `3 years, 2 orders, verified`."""
@@ -174,6 +185,11 @@ def preferred(header: str) -> str | None:
 @cache
 def _sentences(code: str) -> Sentences:
     return Sentences(language(code).gettext)
+
+
+@cache
+def _of_log(code: str) -> Sentences:
+    return Sentences(language(code).gettext, OF_THE_LOG)
 
 
 @lru_cache(maxsize=8192)

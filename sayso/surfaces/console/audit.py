@@ -14,21 +14,21 @@ from starlette.responses import Response
 
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
-from sayso.audit.queries.sentence import title_of
+from sayso.audit.queries.sentence import parts_of, title_of
 from sayso.audit.verifier.verification import Finding
 from sayso.errors import IntegrityError, RefusedError
 from sayso.money import Money
+from sayso.sdk.localization.languages import Language
 from sayso.sdk.views.rows import EntryView
 from sayso.surfaces.console.edge import read_form
 from sayso.surfaces.console.export import FORMATS
-from sayso.surfaces.console.render import Times
 from sayso.surfaces.console.saved import QUESTIONS, keep, saved_by
 from sayso.surfaces.console.visit import Visit
 
 PAGE_SIZE = 50
 SAVED = (
     ("Decisions by people", "kind:action.approved"),
-    ("Money above $100", "amount:>100USD"),
+    ("Money above {money}", "amount:>100USD"),
     ("Refused clicks", "kind:approval.refused"),
     ("Unknown outcomes", "kind:action.unknown"),
     ("Exports", "kind:audit.exported"),
@@ -55,6 +55,20 @@ _VALUES: Mapping[str, Sequence[str]] = {
     "outcome:": ["allow", "ask", "deny"],
 }
 """What a browser completes behind a word; every other value is the customer's or the provider's."""
+_CHIPS: Mapping[str, str] = {
+    "actor": "done by {value}",
+    "approver": "decided by {value}",
+    "action": "about the action {value}",
+    "request": "about the request {value}",
+    "approval": "about the approval {value}",
+    "customer": "about the customer {value}",
+    "name": "of the kind {value}",
+    "status": "with the status {value}",
+    "outcome": "with the outcome {value}",
+    "rule": "by the rule {value}",
+    "digest": "with the digest {value}",
+    "amount": "amount {value}",
+}
 _QUALIFIER = re.compile(r"(?P<name>[a-z]+):(?P<value>\S+)")
 
 
@@ -63,13 +77,12 @@ class LogRow:
     """One entry as a row; `body` are its bytes, to be read."""
 
     seq: int
-    when: str
-    exact: str
+    at: str
     what: str
-    says: str
+    says: Sequence[str]
     kind: str
     customer: str
-    amount: str
+    amount: Money | None
     rule: str
     by: str
     action: str
@@ -106,7 +119,7 @@ async def show_audit(visit: Visit) -> Response:
     checkpoint = await visit.sayso.audit.checkpoint()
     size = int(checkpoint.splitlines()[1])
     verified = await _verified(visit) if query.get("verify") else None
-    page = visit.page("Audit", "audit")
+    page, reader = visit.page("Audit", "audit"), visit.times.language
     return visit.show(
         "audit.html",
         page,
@@ -116,7 +129,10 @@ async def show_audit(visit: Visit) -> Response:
         size=size,
         vouched=await _vouched(visit),
         verified=verified,
-        saved=SAVED,
+        saved=[
+            (reader.phrase(name, money=reader.money(Money(10_000, "USD"))), query)
+            for name, query in SAVED
+        ],
         own=saved_by(visit, QUESTIONS),
         help=WORDS,
         completed=orjson.dumps([[word, _VALUES.get(word, [])] for word, _ in WORDS]).decode(),
@@ -138,17 +154,22 @@ async def _verified(visit: Visit) -> Mapping[str, Any]:
     result = await run_in_threadpool(lambda: visit.sayso.audit.verify(tenant=tenant))
     return {
         "ok": result.exit_status == 0,
-        "problems": [_problem(found) for found in result.all_findings[:5]],
+        "problems": [_problem(found, visit.times.language) for found in result.all_findings[:5]],
     }
 
 
-def _problem(found: Finding) -> str:
+def _problem(found: Finding, reader: Language) -> str:
     """One sentence, with the entries that it can be about."""
+    said = reader.say(found.message)
     if found.seq is None:
-        return f"{found.message}."
-    last = found.last_seq if found.last_seq is not None else found.seq
-    where = f"entry {found.seq:,}" if last == found.seq else f"entries {found.seq:,} to {last:,}"
-    return f"{where}: {found.message}."
+        return f"{said}."
+    first, last = found.seq, found.seq if found.last_seq is None else found.last_seq
+    if first == last:
+        where = reader.say(f"entry {first:,}")
+    else:
+        number1, number2 = reader.number(first), reader.number(last)
+        where = reader.phrase("entries {number1} to {number2}", number1=number1, number2=number2)
+    return reader.phrase("{line1}: {line2}.", line1=where, line2=said)
 
 
 async def _vouched(visit: Visit) -> tuple[str, ...]:
@@ -156,8 +177,13 @@ async def _vouched(visit: Visit) -> tuple[str, ...]:
     from sayso.sdk.audit.publishing import read_publications
 
     places = await read_publications(visit.sayso, visit.sayso.tenant)
+    reader = visit.times.language
     return tuple(
-        f"{place.place} vouches for the entries 0 to {place.size - 1:,}"
+        reader.phrase(
+            "{place} vouches for the entries 0 to {number}",
+            place=place.place,
+            number=reader.number(place.size - 1),
+        )
         for place in places
         if place.size
     )
@@ -183,36 +209,44 @@ async def _find(visit: Visit, words: str, before: str) -> QueryResult:
     why = "" if entries or start is not None else await visit.sayso.audit.why_nothing(words)
     last = urlencode({"q": words, "before": entries[-1].seq}) if more else ""
     return QueryResult(
-        rows=tuple(_row(entry, visit.times) for entry in entries),
-        chips=_chips(words),
+        rows=tuple(map(_row, entries)),
+        chips=_chips(words, visit.times.language),
         next=last,
         asked=words,
         why=why,
     )
 
 
-def _chips(words: str) -> tuple[str, ...]:
+def _chips(words: str, reader: Language) -> tuple[str, ...]:
     """The question in plain words; nothing is left out silently, so the days are always said."""
     said: list[str] = []
-    days = "of all days"
+    days = reader.say("of all days")
     for found in _QUALIFIER.finditer(words):
         name, value = found["name"], found["value"]
         if name == "created":
-            first, _, last = value.partition("..")
-            days = f"{first or 'the first'} to {last or first or 'today'}, UTC, both included"
+            days = _days(value, reader)
         elif name == "kind":
-            said.append(title_of(value))
-        elif name == "amount":
-            said.append(f"amount {value}")
+            said.append(reader.say(title_of(value)))
         else:
-            said.append(f"{name} {value}")
+            chip = _CHIPS.get(name)
+            said.append(f"{name} {value}" if chip is None else reader.phrase(chip, value=value))
     rest = _QUALIFIER.sub("", words).split()
     if rest:
-        said.append(f"with the words {' '.join(rest)}")
+        said.append(reader.phrase("with the words {words}", words=" ".join(rest)))
     return (*said, days)
 
 
-def _row(entry: EntryView, times: Times) -> LogRow:
+def _days(value: str, reader: Language) -> str:
+    first, dots, last = value.partition("..")
+    last = last if dots else first
+    if not last:
+        return reader.phrase("from {first} on, UTC", first=first)
+    if not first:
+        return reader.phrase("to {last}, UTC, both included", last=last)
+    return reader.phrase("from {first} to {last}, UTC, both included", first=first, last=last)
+
+
+def _row(entry: EntryView) -> LogRow:
     body = entry.body
     amount = body.get("amount")
     data = body.get("data", {})
@@ -220,13 +254,12 @@ def _row(entry: EntryView, times: Times) -> LogRow:
     by = ", ".join(approvers) if approvers else entry.actor.partition(":")[2]
     return LogRow(
         seq=entry.seq,
-        when=times.day(entry.at),
-        exact=times.exact(entry.at),
+        at=entry.at,
         what=title_of(entry.kind),
-        says=entry.says,
+        says=parts_of(body),
         kind=entry.kind,
         customer=str(body.get("subject", "")),
-        amount="" if amount is None else str(Money.from_json(amount)),
+        amount=None if amount is None else Money.from_json(amount),
         rule=str(body.get("rule", "")).replace(",", ", "),
         by=by,
         action=str(body.get("action", "")),

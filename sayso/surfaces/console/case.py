@@ -6,11 +6,8 @@ name stands in an address.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from starlette.responses import Response
@@ -19,7 +16,6 @@ from sayso.errors import IntegrityError, RefusedError
 from sayso.money import Money
 from sayso.sdk.audit.cases import CaseView
 from sayso.sdk.audit.publishing import read_publications
-from sayso.sdk.localization.languages import ENGLISH
 from sayso.sdk.views.rows import ActionView, EntryView, RequestView
 from sayso.sdk.views.solution import SolutionView, StepView
 from sayso.sdk.words.no_reasons import NO_REASONS
@@ -64,12 +60,7 @@ class _Case:
     why_yes: Sequence[tuple[str, str]] = field(default=())
 
     def when(self, at: str) -> str:
-        moment = datetime.fromisoformat(at).astimezone(self.visit.times.zone)
-        reader, clock = self.visit.times.language, f"{moment:%H:%M}"
-        if reader.code == ENGLISH:
-            return f"{moment.day} {moment:%B %Y} at {clock}"
-        day = reader.day(moment, year=True)
-        return reader.phrase("{day} at {clock}", day=day, clock=clock)
+        return self.visit.times.dated(at)
 
     def entries(self, *kinds: str) -> list[EntryView]:
         return [one for one in self.view.entries if one.kind in kinds]
@@ -340,40 +331,3 @@ def _proofs(case: _Case, places: Sequence[Any]) -> Iterator[tuple[str, str]]:
                 f"{place.place} vouches for the same log.",
                 f"Its newest signed head there covers {place.size:,} entries, with all of these.",
             )
-
-
-# ---- the ten questions ---------------------------------------------------------------------------
-
-
-async def show_question(visit: Visit) -> Response:
-    """A question with a name, and its answer as a table; as a file with `format=csv`."""
-    query, audit = visit.request.query_params, visit.sayso.audit
-    given = {name: query.get(name, "")[:24] for name in ("since", "until", "over")}
-    name, page = visit.request.path_params["name"], visit.page("Audit", "audit")
-    known = {one.name: one for one in audit.questions()}
-    if name not in known:
-        return visit.note("There is no such question", "Choose one on the page Audit.", status=404)
-    try:
-        found = await audit.ask(name, **given, by=visit.session.token.actor)
-    except (RefusedError, IntegrityError) as error:
-        status = 503 if isinstance(error, IntegrityError) else 422
-        shown: dict[str, Any] = {"question": known[name], "given": given, "found": None}
-        shown["problem"] = error
-        return visit.show("question.html", page, status=status, **shown)
-    if query.get("format") == "csv":
-        out = io.StringIO()
-        rows = csv.writer(out)
-        rows.writerow(found.columns)
-        rows.writerows([_cell(row[name]) for name in found.columns] for row in found.items)
-        named = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-        headers = {"Cache-Control": "no-store", **named}
-        return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
-    rows_of = [[row[one] for one in found.columns] for row in found.items]
-    shown = {"question": known[name], "given": given, "found": found, "problem": None}
-    return visit.show("question.html", page, rows=rows_of, **shown)
-
-
-def _cell(value: str | int) -> str | int:
-    """A cell that no program for tables takes for a formula."""
-    odd = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if odd else value

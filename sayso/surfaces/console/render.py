@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import escape
 
 from sayso.money import Money
 from sayso.sdk.localization.languages import Language, language
@@ -22,8 +24,9 @@ PACKAGE = "sayso.surfaces.console"
 ZONE_COOKIE = "sayso_zone"
 KEYS_COOKIE = "sayso_keys"
 LANGUAGE_COOKIE = "sayso_language"
-STILL_ENGLISH = frozenset("audit question".split())
-"""The templates that speak English to everybody. It only gets shorter: a new one speaks all."""
+_MARK = re.compile(r"\ue000([atl])([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|\+00:00))\ue001")
+"""A moment within a sentence; `in_sentences` makes an element of it once the page is whole."""
+_MARKED = re.compile(rf"<(title|option|textarea)\b.*?</\1>|<[^>]*>|{_MARK.pattern}", re.DOTALL)
 
 
 @cache
@@ -55,6 +58,7 @@ def environment(reader: Language) -> Environment:
         "plural": plural,
         "say": reader.say,
         "say_all": reader.say_all,
+        "say_of_log": reader.say_of_log,
         "say_parts": reader.say_parts,
         "amounts": lambda amounts: " + ".join(map(reader.say, amounts)),
     }
@@ -72,7 +76,12 @@ def environment(reader: Language) -> Environment:
 
 def shown(text: object) -> Iterator[Piece]:
     """Foreign text in pieces; hidden characters are named, as a template shows them."""
-    return pieces(str(text))
+    said, at = str(text), 0
+    for mark in filter(_is_moment, _MARK.finditer(said)):
+        yield from pieces(said[at : mark.start()])
+        yield Piece(kind="text", text=mark[0])
+        at = mark.end()
+    yield from pieces(said[at:])
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -169,6 +178,45 @@ class Times:
             words.get(days, "{day} at {clock}"), day=self._day(at, days), clock=clock
         )
 
+    def told(self, rfc3339: str) -> str:
+        """The same as `at`, marked, so that a page has an element of it."""
+        return f"\ue000a{rfc3339}\ue001"
+
+    def timed(self, rfc3339: str) -> str:
+        """The same as `clock`, marked, so that a page has an element of it."""
+        return f"\ue000t{rfc3339}\ue001"
+
+    def dated(self, rfc3339: str) -> str:
+        """The whole date with the time, marked, so that a page has an element of it."""
+        return f"\ue000l{rfc3339}\ue001"
+
+    def in_sentences(self, page: str) -> str:
+        """A page with an element for each time that is marked; where none can stand, its words."""
+
+        def words(mark: re.Match[str]) -> str:
+            if not _is_moment(mark):
+                return ""
+            told = {"a": self.at, "t": self.clock, "l": self.whole}[mark[1]]
+            return str(escape(told(mark[2])))
+
+        def element(found: re.Match[str]) -> str:
+            mark = _MARK.fullmatch(found[0])
+            if mark is None:
+                return _MARK.sub(words, found[0])
+            said, at = words(mark), mark[2]
+            return said and f'<time datetime="{at}" title="{self.exact(at)}">{said}</time>'
+
+        return _MARKED.sub(element, page) if "\ue000" in page else page
+
+    def whole(self, rfc3339: str) -> str:
+        """Day, month and year, and the time: `24 November 2026 at 18:05`."""
+        moment = _moment(rfc3339).astimezone(self.zone)
+        clock = f"{moment:%H:%M}"
+        if self.language.code == "en":
+            return f"{moment.day} {moment:%B %Y} at {clock}"
+        day = self.language.day(moment, year=True)
+        return self.language.phrase("{day} at {clock}", day=day, clock=clock)
+
     def _parts(self, rfc3339: str) -> tuple[datetime, str, int]:
         """The moment in the viewer's zone, its time of the day, and how many days away it is."""
         at = _moment(rfc3339).astimezone(self.zone)
@@ -185,14 +233,18 @@ class Times:
         """The time of the day to the second, in UTC."""
         return f"{_moment(rfc3339).astimezone(UTC):%H:%M:%S}"
 
-    def day(self, rfc3339: str) -> str:
-        """Day and time to the second in UTC, as in a log."""
-        return f"{_moment(rfc3339).astimezone(UTC):%d %b %H:%M:%S}"
-
 
 def length(seconds: float) -> str:
     """So long, in English; see `Language.length`."""
     return language("en").length(seconds)
+
+
+def _is_moment(mark: re.Match[str]) -> bool:
+    """Whether a mark is one of ours: somebody may have written one that is no time."""
+    try:
+        return 1970 < datetime.fromisoformat(mark[2]).year < 9999
+    except ValueError:
+        return False
 
 
 def _moment(rfc3339: str) -> datetime:

@@ -21,7 +21,6 @@ from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.console.render import (
     KEYS_COOKIE,
     LANGUAGE_COOKIE,
-    STILL_ENGLISH,
     ZONE_COOKIE,
     Times,
     environment,
@@ -146,10 +145,8 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 def show(template: str, page: Page, *, status: int = 200, **context: Any) -> Response:
     """A page made of a template."""
-    english = template.removesuffix(".html") in STILL_ENGLISH
-    made = environment(page.times.language).get_template(template)
-    body = made.render(page=page, speaks="en" if english else page.times.language.code, **context)
-    return HTMLResponse(body, status_code=status)
+    body = environment(page.times.language).get_template(template).render(page=page, **context)
+    return HTMLResponse(page.times.in_sentences(body), status_code=status)
 
 
 def root_of(request: Request) -> str:

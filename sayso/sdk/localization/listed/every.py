@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from sayso.sdk.localization.listed.action import ACTION, STATUSES
+from sayso.sdk.localization.listed.audit import AUDIT, AUDIT_PHRASES
 from sayso.sdk.localization.listed.card import CARD
 from sayso.sdk.localization.listed.case import CASE
+from sayso.sdk.localization.listed.entry import ENTRY, ENTRY_PARTS
 from sayso.sdk.localization.listed.figures import FIGURES
 from sayso.sdk.localization.listed.inbox import INBOX, SEVERAL_AT_ONCE
 from sayso.sdk.localization.listed.menu import MENU, NOTES, SCRIPT_WORDS, TIMES
 from sayso.sdk.localization.listed.people import PEOPLE
 from sayso.sdk.localization.listed.policy import POLICY, RULE
+from sayso.sdk.localization.listed.question import CELLS, QUESTION
 from sayso.sdk.localization.listed.reason import REASONS
 from sayso.sdk.localization.listed.repair import REPAIR
 from sayso.sdk.localization.listed.seat import SEAT
@@ -17,7 +20,7 @@ from sayso.sdk.localization.listed.step import STEPS
 from sayso.sdk.localization.listed.stop import STOPS
 from sayso.sdk.localization.listed.work import COMPOSING, WORK
 
-__all__ = ["SCRIPT_WORDS", "SENTENCES", "TIMES"]
+__all__ = ["OF_THE_LOG", "PHRASES", "SCRIPT_WORDS", "SENTENCES"]
 
 SENTENCES = (
     *MENU,
@@ -39,4 +42,12 @@ SENTENCES = (
     *CASE,
     *SEAT,
     *REPAIR,
+    *AUDIT,
+    *ENTRY,
+    *QUESTION,
 )
+"""What any text can be."""
+OF_THE_LOG = (*ENTRY_PARTS, *CELLS)
+"""What a piece of an entry, and a cell of an answer, can be besides."""
+PHRASES = (*TIMES, *AUDIT_PHRASES)
+"""Filled by name, never looked for."""

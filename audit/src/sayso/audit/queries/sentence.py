@@ -1,7 +1,8 @@
 """An entry in words: the one place where tables, questions and cases get theirs from.
 
 `title_of` is what happened, in two or three words; `sentence_of` what it changed, about whom, on
-whose word. Both come from the body alone, so that an auditor reads the same without a server.
+whose word, and `parts_of` the same piece by piece. All come from the body alone, so that an auditor
+reads the same without a server.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _Words = Callable[[Event], "list[str]"]
 
 def title_of(kind: str) -> str:
     """What happened, such as `Policy put in force`; the kind itself where it is none of ours."""
-    return _TITLES.get(kind, kind)
+    return TITLES.get(kind, kind)
 
 
 def sentence_of(fields: Fields) -> str:
@@ -32,13 +33,18 @@ def sentence_of(fields: Fields) -> str:
     Returns:
         At most 300 characters on one line; personal words never stand in a body.
     """
+    said = ", ".join(parts_of(fields))
+    return said if len(said) <= _MOST_CHARS else f"{said[: _MOST_CHARS - 1]}…"
+
+
+def parts_of(fields: Fields) -> list[str]:
+    """The sentence of an entry in its pieces, each on one line; nothing is cut."""
     event = Event.of(fields, 0)
     words = _WORDS.get(event.kind) or _FAMILIES.get(event.family)
     found = [] if words is None else words(event)
     if event.text("asked_by"):
         found.append(f"asked for by {event.text('asked_by')}")
-    said = ", ".join(" ".join(one.split()) for one in found if one)
-    return said if len(said) <= _MOST_CHARS else f"{said[: _MOST_CHARS - 1]}…"
+    return [" ".join(one.split()) for one in found if one]
 
 
 def _texts(*names: str) -> _Words:
@@ -237,7 +243,7 @@ _WORDS: Mapping[str, _Words] = {
     "audit.finding_accepted": _mended,
     "retention.swept": _swept,
 }
-_TITLES: Mapping[str, str] = {
+TITLES: Mapping[str, str] = {
     EntryKind.LOG_OPENED: "Log opened",
     EntryKind.RULES_ADOPTED: "Rules adopted",
     EntryKind.AUTHORITY_STATED: "Who may do what, once more",
