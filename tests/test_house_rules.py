@@ -24,6 +24,7 @@ from tree import (
 from sayso.store.queries import named_queries
 
 MOST_LINES = 600
+MOST_OF_A_LINE = 120
 MOST_WITHOUT_A_MAP = 9
 NAMES_ARE_THE_MAP = {"commands", "languages"}
 
@@ -342,6 +343,17 @@ def test_no_template_trusts_its_text() -> None:
         )
     ]
     assert trusting == []
+
+
+def test_no_line_of_a_template_is_long() -> None:
+    """One idea a line: a change of a sentence is a line of the diff, not a page of it."""
+    long = [
+        f"{as_imported(path)}:{number}"
+        for path in package_files("*.html")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > MOST_OF_A_LINE
+    ]
+    assert long == []
 
 
 def test_every_query_is_asked() -> None:

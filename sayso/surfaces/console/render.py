@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
 from markupsafe import escape
 
 from sayso.money import Money
@@ -29,6 +30,14 @@ _MARK = re.compile(r"\ue000([atl])([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|
 _MARKED = re.compile(rf"<(title|option|textarea)\b.*?</\1>|<[^>]*>|{_MARK.pattern}", re.DOTALL)
 
 
+class Unindented(Extension):
+    """Indentation is for whoever reads a template: the page has none of it."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """See `Extension.preprocess`."""
+        return re.sub(r"^[ \t]+", "", source, flags=re.MULTILINE)
+
+
 @cache
 def environment(reader: Language) -> Environment:
     """The templates of the package as one language has them.
@@ -37,7 +46,7 @@ def environment(reader: Language) -> Environment:
     """
     made = Environment(
         loader=PackageLoader(PACKAGE, "templates"),
-        extensions=["jinja2.ext.i18n"],
+        extensions=["jinja2.ext.i18n", Unindented],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
