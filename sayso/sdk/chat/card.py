@@ -136,7 +136,7 @@ def build_card(
     parts += made.letters()
     if asks:
         parts += [made.no(), made.buttons()]
-    elif view.starts_at is not None and view.may_take_back:
+    if view.may_take_back and (asks or view.starts_at is not None):
         parts.append(made.way_back())
     parts += [Lines(text=line, small=True) for line in made.small()]
     said = answer_of(view) if asks or outcome is None else outcome.lead.strip(": ")
@@ -358,7 +358,7 @@ class _Making:
         return [*known, self.fit(" · ".join(parts), 600)]
 
     def way_back(self) -> Part:
-        """The one thing that can still be said of a yes that waits."""
+        """Takes back a yes that waits: to start, or for somebody else's."""
         view = self.view
         value = str(Pointer.to(view.id, view.revision, view.digest))
         return Buttons(value=value, buttons=(Button(answer="back", label="Take back"),))

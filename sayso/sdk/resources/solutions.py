@@ -140,9 +140,11 @@ class SolutionResource(Resource):
     async def take_back(self, approval_id: str, *, token: str, via: str = "sdk") -> SolutionView:
         """Take back the yes to all of a solution before it starts; its cards are made anew.
 
+        Where others have yet to agree, it is the person's own yes that is taken back.
+
         Raises:
             RefusedError: `not_found`; `not_an_approver`, `own_request`; `wrong_state` where nobody
-                has said yes, or where a step has begun.
+                has said yes, or only others have to what still waits, or where a step has begun.
         """
         holder = await self._container.authentication.person(token, via=via)
         return await self.take_back_as(

@@ -195,7 +195,8 @@ class SolutionView(View):
         assignee: who was given it to look at; it changes nothing of who may answer.
         says_why: a yes to all that waits needs a reason in words.
         starts_at: when what was agreed to starts, where it waits for that; None else.
-        may_take_back: the yes can still be taken back, since nothing of it has begun.
+        may_take_back: the yes can still be taken back, since nothing of it has begun; while people
+            are asked still, by each of `agreed` alone.
         passkey: a yes to all that waits needs the person's passkey, which only the console asks
             for; a surface that cannot shows the way there in place of its yes.
     """
@@ -290,7 +291,7 @@ def show_solution(
         proposed_by=_proposed_by(steps[0].row),
         agent_says=_agent_says(reader, solution),
         starts_at=_starts_at(solution),
-        may_take_back=bool(taken_from(solution)),
+        may_take_back=bool(taken_from(solution) or (waiting and agreed)),
         expires_at=rfc3339(solution.expires_at),
         created_at=rfc3339(lead.created_at),
         updated_at=rfc3339(max(one.row.updated_at for one in steps)),

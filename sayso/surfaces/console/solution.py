@@ -287,7 +287,7 @@ def card_of(
         may_untick=len(waiting) > 1 and not view.all_or_nothing and smaller is None,
         may_ask=asks and view.request_id is not None and view.question is None and smaller is None,
         may_vouch=pending and is_unverified(view),
-        take_back=may and view.may_take_back and not dead,
+        take_back=may and view.may_take_back and not dead and (answered or not pending),
         asked=_asked(visit, view, name),
         key=_key(view, asks=asks, note=note),
     )

@@ -235,6 +235,8 @@ async def take_back_solution(
 ) -> SolutionView:
     """Scope: `approvals:decide`. Whoever may decide about it may, not only who said yes.
 
+    While others have yet to agree, only who said yes may, and takes that one back.
+
     `[approvals] hold` says how long there is for it. What has begun is `wrong_state`. The same call
     sent again is answered with 200 and the solution as it then stands.
     """

@@ -153,6 +153,34 @@ async def test_where_two_agreed_each_may_take_it_back_and_two_are_asked_again(
         assert_verified(workspace)
 
 
+@pytest.mark.promise("approvals:take-back-first")
+async def test_the_first_of_two_yeses_is_taken_back_by_its_giver_alone(tmp_path: Path) -> None:
+    """Without any hold; the second yes then finds another card, and two are asked as before."""
+    async with open_shop(tmp_path, approvals={"expires_after_minutes": 60}) as workspace:
+        view, card = await agreed(workspace, BIG, "maria")
+        seen = await workspace.sayso.solutions.get(card.id)
+        assert (seen.status, seen.agreed, seen.may_take_back) == ("pending", ("maria",), True)
+        assert await refused(workspace, card, "finn") == "wrong_state", "finn has said nothing yet"
+        assert await refused(workspace, card, "idle") == "not_an_approver"
+        workspace.clock.advance(minutes=5)
+        after = await take_back(workspace, card, "maria")
+        assert (after.status, after.revision, after.agreed) == ("pending", 2, ())
+        assert (after.expires_at, after.may_take_back) == (card.expires_at, False)
+        assert await refused(workspace, card) == "wrong_state", "it is taken back once"
+        assert await code_of(workspace, say(card, "finn")) == "stale_revision"
+        anew = await shown(workspace, view)
+        for person in ("finn", "maria"):
+            assert not workspace.shop.books.payouts
+            await decide(workspace, say(anew, person))
+            await run_due(workspace)
+        assert len(workspace.shop.books.payouts) == 1
+        told: list[Any] = [body for body in bodies(workspace) if body["kind"] == "action.stale"]
+        assert [(one["actor"]["id"], one["data"]["taken_back"]) for one in told] == [
+            ("maria", True)
+        ]
+        assert_verified(workspace)
+
+
 async def test_less_that_nobody_would_be_asked_about_ends_when_its_yes_is_taken_back(
     tmp_path: Path,
 ) -> None:

@@ -258,7 +258,7 @@ async def test_who_may_not_answer_reads_and_has_no_button(tmp_path: Path) -> Non
 
 
 async def test_two_people_are_told_whose_yes_is_the_last(tmp_path: Path) -> None:
-    """The first hears that nothing starts, the second that it does."""
+    """The first hears that nothing starts and takes it back; the second, that it starts."""
     async with open_console(
         tmp_path, planner=Packages(*package(refund=60_000, letter="We are sorry."))
     ) as console:
@@ -271,8 +271,15 @@ async def test_two_people_are_told_whose_yes_is_the_last(tmp_path: Path) -> None
         page = (await read(console, f"solution/{view.id}")).text
         assert "You said yes. It waits for somebody else." in page
         assert 'name="decision"' not in page
+        path = f"{ROOT}/solution/{view.id}/take-back"
+        assert f'formaction="{path}"' in page
         page = (await read(console, f"solution/{view.id}", "finn")).text
         assert "Yours is the last yes: it starts." in page
+        assert path not in page, "it is not theirs"
+        async with console.client(await console.sign_in("maria")) as browser:
+            taken = await browser.post(path)
+        assert "Taken back. Nothing moved." in taken.text
+        await post(console, await console.sayso.solutions.get(view.id), decision="yes")
         await post(console, await console.sayso.solutions.get(view.id), "finn", decision="yes")
         assert statuses(await console.sayso.solutions.get(view.id)) == ["succeeded"] * 3
 

@@ -206,6 +206,29 @@ async def take_back(world: World, dice: Random, surface: Surface) -> str | None:
     return f"{person} takes the yes to {_told(card)} back: {after.status}"
 
 
+@operation("take back the first of several yeses", weight=6)
+async def take_back_first(world: World, dice: Random, surface: Surface) -> str | None:
+    """Whoever gave it may while others are asked; who gave none may not, and says yes or no."""
+    ready = [one for one in await cards(world) if one.agreed and one.status == "pending"]
+    card = pick(dice, [one for one in ready if not any(s.status == "approved" for s in one.steps)])
+    if card is None:
+        return None
+    solutions, others = world.sayso.solutions, may_answer(world, card)
+    if others and dice.random() < 0.3:
+        person = dice.choice(others)
+        attempt = solutions.take_back(card.id, token=world.token(person))
+        return await must_refuse(f"{person}'s take-back of another's yes", attempt)
+    roles, asked = set(card.roles), requester_of(world, card)
+    givers = [one for one in card.agreed if one in active(world) and one != asked]
+    giver = pick(dice, [one for one in givers if set(world.facts.people[one]) & roles])
+    if giver is None:
+        return None
+    after = await solutions.take_back(card.id, token=world.token(giver))
+    if giver in after.agreed:
+        raise FindingError("money", f"{giver}'s yes to {_told(card)} counts, and is taken back")
+    return f"{giver} takes their first yes to {_told(card)} back: {after.status}"
+
+
 @operation("take back a yes as nobody", weight=3)
 async def take_back_as_nobody(world: World, dice: Random, surface: Surface) -> str | None:
     """Neither who asked for it nor somebody without a role takes a yes back."""

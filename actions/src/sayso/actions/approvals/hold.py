@@ -1,4 +1,7 @@
-"""The hold after a yes: what people agreed to starts only after it, and until then can be undone.
+"""Taking a yes back: until what people agreed to starts, and while others have yet to agree.
+
+A yes may be held for a moment before it starts. All of what was agreed to is taken back by whoever
+may decide; the first of two yeses, to which the second is missing, by its giver alone.
 
 A yes that is taken back makes its card anew, with the time to decide as it was; the entry names who
 took it back. What is taken back was never called: a claim and this are compared with the same row,
@@ -9,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sayso.actions.approvals.decision import check_approver
+from sayso.actions.approvals.decision import DecisionChoice, check_approver
+from sayso.actions.approvals.integrity import told_votes
 from sayso.actions.approvals.repository import (
     ApprovalRow,
     ApprovalStatus,
@@ -36,7 +40,7 @@ would be on a yes that counts no more."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakingBack:
-    """Who takes back the yes to which solution. `via`, `credential`: as in `Decision`."""
+    """Who takes back which yes to a solution. `via`, `credential`: as in `Decision`."""
 
     tenant: Tenant
     approval_id: str
@@ -73,12 +77,16 @@ class HeldYeses:
     async def take_back(self, taking: TakingBack) -> list[ActionRow]:
         """Take back the yes to all of a solution; when it returns, nothing of it can start.
 
+        Where others have yet to agree, it is the person's own yes.
+
         Returns:
             The steps whose yes it was; their cards are made anew.
 
         Raises:
             RefusedError: `not_found`; `not_an_approver`, `own_request`, `unauthenticated`;
-                `wrong_state` where nobody has said yes, or where a step has begun.
+                `wrong_state` where nobody has said yes, or only others have to what still waits, or
+                where a step has begun.
+            IntegrityError: `tampered`: the votes are not those of the log.
         """
         return await self._store.write(lambda tx: self._take_back(tx, taking), about=taking.tenant)
 
@@ -91,7 +99,7 @@ class HeldYeses:
             check_approver(tx, authority, step.approval, step.action, taking.person)
         now = to_micros(self._clock.now())
         check_credential(authority, taking.credential, taking.person, now)
-        steps = taken_from(solution)
+        steps = (*taken_from(solution), *_given_by(tx, solution, taking.person))
         if not steps:
             raise _too_late(solution)
         more: dict[str, Json] = {"taken_back": True, "via": taking.via}
@@ -118,6 +126,20 @@ def taken_from(solution: Solution) -> tuple[SolutionStep, ...]:
     return () if begun else agreed
 
 
+def _given_by(tx: Transaction, solution: Solution, person: str) -> tuple[SolutionStep, ...]:
+    """The steps that still wait for others, though this person has said yes to them."""
+    return tuple(
+        step
+        for step in solution.waiting
+        if step.approval is not None
+        and any(
+            (vote.person, vote.revision, vote.decision)
+            == (person, step.approval.revision, DecisionChoice.APPROVE)
+            for vote in told_votes(tx, step.approval)
+        )
+    )
+
+
 def _too_late(solution: Solution) -> RefusedError:
     if solution.status is ApprovalStatus.APPROVED:
         return RefusedError(
@@ -127,6 +149,6 @@ def _too_late(solution: Solution) -> RefusedError:
         )
     return RefusedError(
         Code.WRONG_STATE,
-        "there is no yes that could be taken back",
+        "there is no yes of yours that could be taken back",
         next_step="load the card again, and answer what it asks",
     )
