@@ -293,7 +293,7 @@ async def test_text_numbers_and_bytes_come_back_as_they_were(store: Store) -> No
 
     await store.write(work)
     row = await store.read(lambda reader: reader.one("log.head", tenant="ä🦊'\"\\"))
-    assert row == {"size": 2**53, "frontier": frontier, "note": "", "vkey": None}
+    assert row == {"size": 2**53, "frontier": frontier, "note": "", "vkey": None, "policy": None}
     rows = await store.read(lambda reader: reader.all("log.tenants"))
     assert [text(row, "tenant") for row in rows] == ["Z", "a", "ä🦊'\"\\"]
 

@@ -67,8 +67,9 @@ NARROW = {
 LINKS = {
     *("customer_link_of_account", "customer_link_of_other"),
     *("log_entry_by_link", "log_entry_by_other_end"),
+    "action_by_subject",
 }
-"""The history tells too whether there are any. PostgreSQL cannot tell two of a table apart while
+"""The history tells too whether there are any, and any other action. PostgreSQL cannot tell two of a table apart while
 there is nothing in them."""
 
 

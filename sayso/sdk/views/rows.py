@@ -13,7 +13,7 @@ from sayso.actions.model.action_row import ActionRow, receipt_json
 from sayso.actions.model.definition import Assurance
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Reason
-from sayso.actions.policy.card import Card
+from sayso.actions.policy.card import reasons_in
 from sayso.agent.base import CONFIRM
 from sayso.agent.question import AskedText, question_from_json
 from sayso.agent.request_row import RequestRow
@@ -497,7 +497,7 @@ def _reasons(row: ActionRow, approval: ApprovalView | None) -> tuple[Reason, ...
     """Why people were asked about the present revision, as their card says it."""
     if approval is None or approval.revision != row.revision:
         return ()
-    return Card.from_json(approval.card).reasons
+    return reasons_in(approval.card)
 
 
 def receipt_view(row: ActionRow) -> ReceiptView | None:

@@ -15,7 +15,15 @@ from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
 from sayso.ids import Clock, Tenant, to_micros
-from sayso.store.base import Reader, Transaction, blob, integer, text, text_or_none
+from sayso.store.base import (
+    Reader,
+    Transaction,
+    blob,
+    integer,
+    integer_or_none,
+    text,
+    text_or_none,
+)
 from sayso.verdicts import AccusationKind, Cause
 
 FIRST_KEY = "signing_key/000001"
@@ -34,6 +42,10 @@ MENDING = frozenset(
 _KEPT_HEADS = 256
 MEDIUM: Final = "medium"
 """Whoever reads the whole medium, and so names the place where others only fail."""
+
+
+POLICY = "policy/active"
+"""Under this a commit remembers the number of the policy in force by the rows; 0 where none is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +302,10 @@ class AuditLog:
             vkey=text_or_none(row, "vkey"),
         )
         if reader.writes:
-            cast("Transaction", reader).remember((self, tenant, "head"), head)
+            tx = cast("Transaction", reader)
+            tx.remember((self, tenant, "head"), head)
+            if not anew:
+                tx.remember(POLICY, integer_or_none(row, "policy") or 0)
         return head
 
     def ahead(self, tx: Transaction, tenant: Tenant) -> None:

@@ -163,6 +163,24 @@ class Personal:
                 "this customer is being erased",
                 next_step="wait until `sayso privacy erasures` says that it is done",
             )
+        return self._opened(tx, tenant, subject_id, row)
+
+    def take_in(self, tx: Transaction, tenant: Tenant, subject_id: str, beside: Row) -> None:
+        """Know a subject by what was read beside something else, so that nobody reads it again.
+
+        Args:
+            beside: with `pseudonym`, `key` and `created_at`; each null where there is no such
+                subject, who may be being erased.
+
+        Raises:
+            IntegrityError: `tampered`, when the row is not what was stored.
+            ConfigError: `key_mismatch`.
+        """
+        if beside["key"] is None or tx.recall((_Subject, tenant, subject_id)) is not None:
+            return
+        self._opened(tx, tenant, subject_id, {**beside, "id": subject_id})
+
+    def _opened(self, tx: Transaction, tenant: Tenant, subject_id: str, row: Row) -> _Subject:
         key = open_key(self._keyring, tenant, row)
         found = _Subject(pseudonym=text(row, "pseudonym"), key=key)
         tx.remember((_Subject, tenant, subject_id), found)

@@ -91,8 +91,8 @@ class Store(Protocol):
 
     Guarantees: when `write` returns, the unit is durable (it survives a power loss); when it
     raises, nothing of the unit is stored. Units never see each other half done. A unit may be run
-    on any thread, and again where the commit that it shares has failed or one of those in it was
-    not as brief as it was said to be, so it must touch nothing but its transaction.
+    on any thread, and again where the commit that it shares has failed or one of those in it has,
+    or was not as brief as it was said to be, so it must touch nothing but its transaction.
     """
 
     async def write(

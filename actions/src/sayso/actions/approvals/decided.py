@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sayso.actions.approvals.repository import ApprovalRow, Vote
 from sayso.actions.model.action_row import ActionRow
 from sayso.actions.model.status import Status
-from sayso.actions.policy.base import Approver
+from sayso.actions.policy.base import Approver, History
 from sayso.frozen import replace
 from sayso.store.base import Transaction
 
@@ -19,10 +19,12 @@ class Agreed:
 
     Attributes:
         approval: as it is stored with the yes. approvers: whose yes each is, as the log tells.
+        history: what was done before, without the action itself.
     """
 
     approval: ApprovalRow
     approvers: tuple[Approver, ...]
+    history: History
 
 
 Claim = Callable[[Transaction, ActionRow, Agreed | None], ActionRow | None]

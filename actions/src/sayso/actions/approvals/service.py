@@ -55,7 +55,7 @@ from sayso.actions.engine.outcomes import Endings
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.attempt import read_target, subject_as_judged
 from sayso.actions.model.digest import storable
-from sayso.actions.model.ledger import entry_of
+from sayso.actions.model.ledger import entry_of, present_of
 from sayso.actions.model.snapshot import difference
 from sayso.actions.model.status import Status
 from sayso.actions.policy.base import Approver, Outcome
@@ -323,12 +323,12 @@ class Approvals:
             )
         if row.snapshot is not None:
             self._evaluator.ahead(tx, row, row.snapshot.resolved, now)
-        self._personal.ahead(tx, row.tenant, row.subject.id)
         self._ledger.ahead(tx, row)
-        self._evaluator.check_approver(tx, row, person.id, now)
+        history = self._evaluator.history(tx, row, now)
+        self._evaluator.check_approver(tx, row, person.id, now, history)
         votes = with_vote(votes, decision, approval, now)
         approvers = approvers_of(tx, votes, approval, self._directory)
-        judgement = self._evaluator.permits(tx, row, approvers, now)
+        judgement = self._evaluator.permits(tx, row, approvers, now, history)
         enough = judgement.outcome is Outcome.ALLOW
         if not enough or self._evaluator.is_outdated(tx, row):
             check_still_asked(self._evaluator, tx, row, now)
@@ -353,7 +353,7 @@ class Approvals:
         )
         if not enough:
             return decided
-        agreed = Agreed(approval=decided.approval, approvers=tuple(approvers))
+        agreed = Agreed(approval=decided.approval, approvers=tuple(approvers), history=history)
         return replace(decided, agreed=agreed)
 
     def _reject(
@@ -405,8 +405,12 @@ class Approvals:
             data["solution"] = solution.digest
         if decision.passkey is not None:
             data["passkey"] = decision.passkey.to_json()
+        present = present_of(tx, row)
+        assert present is not None, "read in this very transaction"
+        if present.row is not None:
+            self._personal.take_in(tx, row.tenant, row.subject.id, present.row)
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
-        stored = self._ledger.move(tx, row, moved, entry)
+        stored = self._ledger.move(tx, row, moved, entry, present=present)
         assert stored is not None, "read in this very transaction"
         own = (decision.person, approval.revision)
         said = sum((vote.person, vote.revision) == own for vote in votes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from sayso.actions.approvals.repository import (
     OPEN_APPROVALS,
     ApprovalRow,
@@ -12,9 +14,10 @@ from sayso.actions.approvals.repository import (
 )
 from sayso.actions.context import EngineContext
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.ledger import SYSTEM, entry_of
+from sayso.actions.model.ledger import SYSTEM, Present, entry_of, present_of
 from sayso.actions.model.status import CALLED, Status
 from sayso.audit.entry import Actor, EntryKind, Json
+from sayso.audit.fields import object_in
 from sayso.errors import Code
 from sayso.frozen import replace
 from sayso.ids import to_micros
@@ -71,14 +74,19 @@ class Transitions:
         Args:
             by_owner: see `present_of`. actor: who has it moved.
         """
-        self.ahead(tx, row)
-        if kind in _CAME_OF_IT and (approvers := approvers_named(tx, row)):
-            data = {**data, "approvers": list[Json](approvers)}
+        self._ledger.ahead(tx, row)
+        present = present_of(tx, row, by_owner=by_owner)
+        if present is None:
+            return None
+        if present.row is not None:
+            self._personal.take_in(tx, row.tenant, row.subject.id, present.row)
+        if kind in _CAME_OF_IT and (approvers := _on_whose_yes(tx, row, present)):
+            data = {**data, "approvers": approvers}
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)
         entry = entry_of(
             moved, kind, actor=actor, pseudonym=pseudonym, data=data, approval=approval
         )
-        return self._ledger.move(tx, row, moved, entry, by_owner=by_owner)
+        return self._ledger.move(tx, row, moved, entry, present=present)
 
     def move_superseding(
         self,
@@ -147,3 +155,12 @@ class Transitions:
         if stored is not None and approval is not None and superseded:
             supersede_approval(tx, approval, stored)
         return stored
+
+
+def _on_whose_yes(tx: Transaction, row: ActionRow, present: Present) -> list[Json]:
+    """Those on whose yes a call was made: as its intent names them, or by their votes."""
+    told = present.told or {}
+    named = object_in(told, "data").get("approvers")
+    if told.get("kind") == EntryKind.ACTION_INTENT and isinstance(named, list):
+        return cast("list[Json]", named)
+    return list[Json](approvers_named(tx, row))

@@ -99,8 +99,13 @@ class LeaseKeeper:
     async def during(self, work: Coroutine[Any, Any, Receipt | SaysoError]) -> Receipt | SaysoError:
         """Await the call; extend the lease at every third of it."""
         call = asyncio.ensure_future(work)
-        # NOTE: apart from the call, since a database that hangs must not keep it from ending.
-        beats = asyncio.ensure_future(self._beat())
+        running: set[asyncio.Future[Any]] = {call}
+        # NOTE: apart from the call, since a database that hangs must not keep it from ending. Most
+        # calls end before the first beat, so there is no task before that.
+        loop = asyncio.get_running_loop()
+        first = loop.call_later(
+            self._lease_s / 3, lambda: running.add(asyncio.ensure_future(self._beat()))
+        )
         try:
             while not call.done():
                 if self._ends_call and not self._left_s():
@@ -112,9 +117,12 @@ class LeaseKeeper:
                 await asyncio.wait({call}, timeout=self._look_again_s())
             return call.result()
         finally:
-            call.cancel()
-            beats.cancel()
-            await asyncio.wait({call, beats})
+            first.cancel()
+            open_ones = [task for task in running if not task.done()]
+            for task in open_ones:
+                task.cancel()
+            if open_ones:
+                await asyncio.wait(open_ones)
 
     async def write_down(self, work: Callable[[Transaction], ActionRow | None]) -> ActionRow | None:
         """Write what only this process knows of the call, again where the database fails.
@@ -138,12 +146,12 @@ class LeaseKeeper:
 
     async def _beat(self) -> None:
         while True:
-            await asyncio.sleep(self._lease_s / 3)
             # NOTE: a database that is busy or full must not break the call off by itself, whose
             # answer would be lost. Once the lease has ended, who takes over looks the call up.
             with contextlib.suppress(SaysoError):
                 due_at = await self._store.write(self._extend, brief=True, about=self.row.tenant)
                 self.row = replace(self.row, due_at=due_at)
+            await asyncio.sleep(self._lease_s / 3)
 
     def _extend(self, tx: Transaction) -> int | None:
         """Have the lease end later; returns when it ends, as far as this row knows.
@@ -238,7 +246,8 @@ class Claims:
             approvers, forged = self._approvers(tx, row, approval, agreed)
             if forged is not None:
                 return self._transitions.end_tampered(tx, row, approval, forged)
-        judgement = self._evaluator.permits(tx, row, approvers, now)
+        history = None if agreed is None else agreed.history
+        judgement = self._evaluator.permits(tx, row, approvers, now, history)
         if judgement.outcome is not Outcome.ALLOW:
             return f"it is not allowed any more: {judgement.explain}"
         if self._waits_for_hold(tx, row, approval, now) or self._rates.puts_off(tx, row, now):

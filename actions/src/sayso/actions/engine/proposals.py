@@ -28,7 +28,6 @@ from sayso.actions.model.idempotency import (
     check_callers_key,
     check_key,
     key_of_step,
-    key_params,
     read_by_key,
     same_action,
     stands_for,
@@ -342,12 +341,11 @@ class Proposals:
         claim: Claim | None,
     ) -> Proposed:
         now = to_micros(self._clock.now())
-        tx.ahead("action.by_key", **key_params(draft.tenant, draft.idempotency_key))
+        self._ledger.ahead_of_insert(tx, draft)
         self._personal.ahead(tx, draft.tenant, draft.subject.id)
         if isinstance(outcome, Resolved):
             self._evaluator.ahead(tx, draft, outcome, now)
-        self._ledger.ahead_of_insert(tx, draft)
-        known = read_by_key(tx, "action.by_key", draft.tenant, draft.idempotency_key)
+        known = self._ledger.under_key_of(tx, draft)
         if known is not None:
             return Proposed(row=stands_for(tx, same_action(read_action(known), draft.fingerprint)))
         self._ledger.log.tree(tx, draft.tenant)  # read before anything is written: see `ahead`

@@ -170,12 +170,7 @@ def stands_for(reader: Reader, row: ActionRow) -> ActionRow:
 CALLER_KEY = "caller_key"
 """Where the entry with which an action or a request begins, or is answered, has a MAC of the key by
 which its caller finds it again. NOTE: a column of the log's is cut out of these very bytes."""
-
-
-def ahead_of_key(tx: Transaction, keyring: Keyring, table: str, tenant: Tenant, key: str) -> None:
-    """Say that `take_key` comes next; see `Reader.ahead`."""
-    for seal in _seals(tx, keyring, table, tenant, key):
-        tx.ahead("log.by_caller_key", tenant=tenant, key=seal)
+_UNTOLD = "caller_key/untold"
 
 
 def take_key(tx: Transaction, keyring: Keyring, table: str, tenant: Tenant, key: str) -> str:
@@ -192,9 +187,29 @@ def take_key(tx: Transaction, keyring: Keyring, table: str, tenant: Tenant, key:
     """
     seals = _seals(tx, keyring, table, tenant, key)
     for seal in seals:
-        if tx.one("log.by_caller_key", tenant=tenant, key=seal) is not None:
+        if tx.recall((_UNTOLD, tenant, seal)):
+            tx.remember((_UNTOLD, tenant, seal), None)  # from here on it is told
+        elif tx.one("log.by_caller_key", tenant=tenant, key=seal) is not None:
             raise changed_outside(f"the {table} that a caller's idempotency key stands for")
     return seals[0]
+
+
+def read_new_key(tx: Transaction, keyring: Keyring, tenant: Tenant, key: str) -> Row | None:
+    """The action that a caller's key has, and with it what `take_key` asks next of the log."""
+    newest = _seals(tx, keyring, "action", tenant, key)[0]
+    row = tx.one("action.by_new_key", **key_params(tenant, key), told=newest)
+    assert row is not None, "there is always one row"
+    if row["told"] is None:
+        tx.remember((_UNTOLD, tenant, newest), True)
+    return None if row["id"] is None else row
+
+
+def ahead_of_new_key(tx: Transaction, keyring: Keyring, tenant: Tenant, key: str) -> None:
+    """Say that `read_new_key` and `take_key` come next; see `Reader.ahead`."""
+    newest, *others = _seals(tx, keyring, "action", tenant, key)
+    tx.ahead("action.by_new_key", **key_params(tenant, key), told=newest)
+    for seal in others:
+        tx.ahead("log.by_caller_key", tenant=tenant, key=seal)
 
 
 def _seals(

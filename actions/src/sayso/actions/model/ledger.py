@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from sayso.actions.model.action_row import (
@@ -14,7 +15,14 @@ from sayso.actions.model.action_row import (
     state_columns,
 )
 from sayso.actions.model.digest import storable
-from sayso.actions.model.idempotency import CALLER_KEY, ahead_of_key, take_key
+from sayso.actions.model.idempotency import (
+    CALLER_KEY,
+    ahead_of_new_key,
+    key_params,
+    read_by_key,
+    read_new_key,
+    take_key,
+)
 from sayso.actions.model.plan import OnFailure
 from sayso.actions.model.snapshot import Receipt
 from sayso.actions.model.status import (
@@ -49,6 +57,8 @@ from sayso.store.base import (
 )
 
 SYSTEM = Actor(kind=ActorKind.SYSTEM, id="engine")
+_STORED = "ledger/stored"
+"""Under this a commit remembers the row of an action as it has stored it last."""
 _ERASES = frozenset({EntryKind.SUBJECT_ERASING, EntryKind.RETENTION_SWEPT})
 OUTBOX_TOPIC = "approval"
 """Surfaces that show cards read this topic of the outbox; its keys are approval ids."""
@@ -72,6 +82,24 @@ class Following(Protocol):
 
 Follow = Callable[[Transaction, "ActionRow | None", ActionRow], "Following | None"]
 """Asked of each change of an action, the first one from None: what changes with it, if anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """What is stored now of a row that is about to be moved.
+
+    Attributes:
+        held_by: what it waits for.
+        told: its newest entry that says a status; None where that is pruned, or is of this unit.
+        holds, joined: whether another action may wait for it, or an equal one may have joined it.
+        row: as it was read, with its customer's key; None for a row that this very unit stored.
+    """
+
+    held_by: str | None
+    told: Fields | None = None
+    holds: bool = True
+    joined: bool = True
+    row: Row | None = None
 
 
 class Ledger:
@@ -125,6 +153,7 @@ class Ledger:
         columns["last_seq"] = seq
         stored = replace(row, last_seq=seq, raw=columns)
         tx.run("action.insert", **columns)
+        tx.remember((_STORED, row.tenant, row.id), stored)
         settle(tx, row.tenant, "action", row.id, COLUMNS_WITH_ARGS, None, stored)
         if following is not None:
             following.write(tx, seq, entry)
@@ -137,18 +166,18 @@ class Ledger:
         changed: ActionRow,
         entry: Entry,
         *,
-        by_owner: bool = False,
+        present: Present | None = None,
     ) -> ActionRow | None:
         """Change an action from exactly the state it was read in, with the entry that tells it.
 
         Args:
-            by_owner: see `present_of`.
+            present: see `present_of`; read where it is None.
 
         Returns:
             The row as stored; None when somebody else was faster, and then nothing is written.
         """
         check_transition(row.status, changed.status, entry.kind)
-        present = present_of(tx, row, by_owner=by_owner)
+        present = present or present_of(tx, row)
         if present is None:
             return None
         if entry.data.get("code") == Code.TAMPERED:
@@ -181,14 +210,15 @@ class Ledger:
         named: dict[str, SqlValue] = {"tenant": row.tenant, "id": row.id, "was_seq": row.last_seq}
         query = "action.move" if same else "action.update"
         tx.run(query, **{**written, "last_seq": seq}, **named)
+        tx.remember((_STORED, row.tenant, row.id), stored)
         columns_held = COLUMNS if same else COLUMNS_WITH_ARGS
         settle(tx, row.tenant, "action", row.id, columns_held, row, stored)
         if following is not None:
             following.write(tx, seq, entry)
         wake_others(tx, row, present, stored.blocked_by, stored.updated_at)
-        if row.status in CALLED and stored.status not in CALLED:
+        if row.status in CALLED and stored.status not in CALLED and present.holds:
             wake_blocked(tx, row.tenant, row.id, stored.updated_at)
-        self._wake(tx, stored, was=row.status)
+        self._wake(tx, stored, was=row.status, joined=present.joined)
         planned = stored.on_failure is not OnFailure.CONTINUE or stored.undoes is not None
         if planned and stored.status in FINAL and self._step_ended is not None:
             self._step_ended(self, tx, stored)
@@ -203,45 +233,55 @@ class Ledger:
             data[ROW] = self._keyring.seal_row(sealed_bytes("action", columns))
         return replace(entry, data=data)
 
-    def _check_as_told(self, reader: Reader, row: ActionRow, present: Row) -> None:
+    def _check_as_told(self, reader: Reader, row: ActionRow, present: Present) -> None:
         """Refuse a row that is not what the newest entry about it left, before it is signed on.
 
         Raises:
             IntegrityError: `tampered`.
         """
-        told = text_or_none(present, "told")
-        if self._keyring is None or told is None:  # its entries are pruned
+        body = present.told
+        if self._keyring is None or body is None:
             return
-        body = read_body(told)
-        seal = body["data"].get(ROW)
-        if body["seq"] != row.last_seq:
-            is_told = is_repointed(reader, row.tenant, row.last_seq, body["seq"])
+        seal, seq = object_in(body, "data").get(ROW), body.get("seq")
+        if seq != row.last_seq:
+            is_told = isinstance(seq, int) and is_repointed(reader, row.tenant, row.last_seq, seq)
         elif row.erased_seq is not None:
             is_told = is_erasure(reader, row.tenant, row.erased_seq)
         elif seal is None:  # told by an older Sayso
             is_told = True
         else:
             columns = row.raw or all_columns(row)
-            is_told = self._keyring.is_own_row(sealed_bytes("action", columns), seal)
+            is_told = self._keyring.is_own_row(sealed_bytes("action", columns), str(seal))
         if not is_told:
             raise changed_outside(f"the action {row.id}")
 
     def ahead_of_insert(self, tx: Transaction, row: ActionRow) -> None:
         """Say that the row will be inserted next; see `Reader.ahead`."""
+        key = row.idempotency_key
+        if self._keyring is None:
+            tx.ahead("action.by_key", **key_params(row.tenant, key))
+        else:
+            ahead_of_new_key(tx, self._keyring, row.tenant, key)
         self._log.ahead(tx, row.tenant)
-        if self._keyring is not None:
-            ahead_of_key(tx, self._keyring, "action", row.tenant, row.idempotency_key)
+
+    def under_key_of(self, tx: Transaction, row: ActionRow) -> Row | None:
+        """What is stored under the key of a row that is to be inserted, erased or not."""
+        if self._keyring is None:
+            return read_by_key(tx, "action.by_key", row.tenant, row.idempotency_key)
+        return read_new_key(tx, self._keyring, row.tenant, row.idempotency_key)
 
     def ahead(self, tx: Transaction, row: ActionRow) -> None:
         """Say that the row will be moved next; see `Reader.ahead`."""
         self._log.ahead(tx, row.tenant)
-        tx.ahead("action.version", tenant=row.tenant, id=row.id)
+        if tx.recall((_STORED, row.tenant, row.id)) is not row:
+            tx.ahead("action.version", tenant=row.tenant, id=row.id)
 
-    def _wake(self, tx: Transaction, row: ActionRow, *, was: Status | None = None) -> None:
+    def _wake(self, tx: Transaction, row: ActionRow, *, was: Status, joined: bool) -> None:
         """Make due what waited for this state: later steps, the request, and shown cards.
 
         Args:
             was: of an action that the customer may have been told about; they are told anew.
+            joined: see `Present`.
         """
         if row.status not in TOLD:
             return
@@ -254,7 +294,7 @@ class Ledger:
             now=row.updated_at,
         )
         changed = was in TOLD and was is not row.status
-        if row.status in FINAL and _may_be_joined(row):
+        if row.status in FINAL and joined and _may_be_joined(row):
             tx.run(
                 "request.wake_joined",
                 tenant=row.tenant,
@@ -277,10 +317,9 @@ class Ledger:
             tx.run("request.wake_again", tenant=row.tenant, id=row.request_id, now=row.updated_at)
 
 
-def _as_told(entry: Entry, present: Row) -> Entry:
+def _as_told(entry: Entry, present: Present) -> Entry:
     """The entry that ends what was tampered with: it vouches for nothing that the row says."""
-    told = text_or_none(present, "told")
-    body: Fields = {} if told is None else read_body(told)
+    body: Fields = present.told or {}
     revision = object_in(body, "data").get("revision")
     return replace(
         entry,
@@ -314,22 +353,36 @@ def _may_be_joined(row: ActionRow) -> bool:
     return asked or row.revision > 1
 
 
-def present_of(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> Row | None:
+def present_of(reader: Reader, row: ActionRow, *, by_owner: bool = False) -> Present | None:
     """What is stored now of a row that is still what was read; an extended lease is a change.
 
     Args:
         by_owner: the worker asks that has claimed it, to whom the lease says nothing: whoever
             takes over moves the row.
+
+    INVARIANT: a row is not read again that is the very object which this commit has stored: nobody
+    outside of its unit has it before the commit.
     """
+    if reader.recall((_STORED, row.tenant, row.id)) is row:
+        return Present(held_by=row.blocked_by)
     present = reader.one("action.version", tenant=row.tenant, id=row.id)
     if present is None or integer(present, "last_seq") != row.last_seq:
         return None
     leased = row.status is Status.EXECUTING and not by_owner
-    return None if leased and integer_or_none(present, "due_at") != row.due_at else present
+    if leased and integer_or_none(present, "due_at") != row.due_at:
+        return None
+    told = text_or_none(present, "told")
+    return Present(
+        held_by=text_or_none(present, "held_by"),
+        told=None if told is None else read_body(told),
+        holds=present["holds"] == 1,
+        joined=present["joined"] == 1,
+        row=present,
+    )
 
 
 def wake_others(
-    tx: Transaction, row: ActionRow, present: Row, blocked_by: str | None, now: int
+    tx: Transaction, row: ActionRow, present: Present, blocked_by: str | None, now: int
 ) -> None:
     """Put back some of those that wait with a row for what it waits for no more.
 
@@ -341,7 +394,7 @@ def wake_others(
     may have parked the row behind something else meanwhile, and those that wait for that with it
     would be left behind.
     """
-    held_until_now = text_or_none(present, "held_by")
+    held_until_now = present.held_by
     if held_until_now is not None and held_until_now != blocked_by:
         wake_blocked(tx, row.tenant, held_until_now, now)
 

@@ -19,6 +19,7 @@ from sayso.actions.policy.base import Policy
 from sayso.actions.policy.calendar import Calendar
 from sayso.actions.policy.document import PolicyDocument
 from sayso.actions.policy.versions import EVERY_TENANT, Version, get_version, tampered
+from sayso.audit.log import POLICY
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, Transaction, integer, text
@@ -33,7 +34,6 @@ T = TypeVar("T")
 
 _TRIES = 5
 """So often a version may move under one unit of work before its caller is asked to come again."""
-_READ = "policy/active"
 _ACTIVE = "policy.active"
 _OF_THE_STORE = frozenset(code for code in Code if code.value.startswith("store_"))
 
@@ -219,7 +219,7 @@ class ActivePolicy:
 
     def ahead(self, reader: Reader, tenant: Tenant) -> None:
         """See `Policies.ahead`."""
-        if not isinstance(_recalled(reader), int):
+        if not reader.writes:  # a writer reads the log's head, and the number with it
             ahead_of_active(reader, tenant)
 
     @staticmethod
@@ -233,7 +233,7 @@ class ActivePolicy:
         number = 0 if active is None else active.number
         remember = getattr(reader, "remember", None)  # a mere reader has no commit to share
         if callable(remember):
-            remember(_READ, number)
+            remember(POLICY, number)
         return number
 
     async def load(self, store: Store) -> None:
@@ -267,7 +267,7 @@ class ActivePolicy:
 
 def forget(tx: Transaction) -> None:
     """Have the units that share this commit read the number anew; for whoever changes it."""
-    tx.remember(_READ, None)
+    tx.remember(POLICY, None)
 
 
 class FollowingStore:
@@ -328,7 +328,7 @@ class FollowingStore:
 
 def _recalled(reader: Reader) -> object | None:
     recall = getattr(reader, "recall", None)
-    return recall(_READ) if callable(recall) else None
+    return recall(POLICY) if callable(recall) else None
 
 
 def _unavailable(error: SaysoError) -> RetryableError:

@@ -63,11 +63,13 @@ class History:
         count_30d: how many wait for people, are approved, running, unknown, succeeded or stale.
         amount_30d_minor: their sum in this action's currency, in minor units.
         beside: the customer's other accounts, by the links in force, which are counted as well.
+        first: there is no other action of theirs at all, of whatever sort.
     """
 
     count_30d: int
     amount_30d_minor: int
     beside: tuple[LinkEnd, ...] = ()
+    first: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

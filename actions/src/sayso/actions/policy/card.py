@@ -144,11 +144,6 @@ class Card:
             assert isinstance(items, list)
             return tuple((str(item[0]), str(item[1])) for item in items if isinstance(item, list))
 
-        def reasons() -> tuple[Reason, ...]:
-            items = value.get("reasons", [])
-            assert isinstance(items, list)
-            return tuple(Reason.from_json(item) for item in items if isinstance(item, dict))
-
         amount, version, quiet = value["amount"], value["version"], value.get("quiet", 0)
         assert isinstance(version, int)
         assert isinstance(quiet, int)
@@ -180,7 +175,7 @@ class Card:
             unusual=texts("unusual") if newer else (),
             quiet=quiet,
             earlier=words("earlier") if newer else "",
-            reasons=reasons(),
+            reasons=reasons_in(value),
             version=version,
         )
         if version <= CARD_VERSION:
@@ -189,6 +184,13 @@ class Card:
         read = card.to_json()
         unread = {name: one for name, one in value.items() if name not in read or read[name] != one}
         return replace(card, newer=cast("dict[str, Json]", unread))
+
+
+def reasons_in(card: Mapping[str, JsonValue]) -> tuple[Reason, ...]:
+    """Why people are asked, as a card's stored form says it."""
+    items = card.get("reasons", [])
+    assert isinstance(items, list)
+    return tuple(Reason.from_json(item) for item in items if isinstance(item, dict))
 
 
 def sentence_of(action: Action, resolved: Resolved) -> str:

@@ -262,6 +262,10 @@ class RequestForm:
         init=False, default_factory=OrderedDict[tuple[str, ...], Entities]
     )
 
+    _last: (
+        tuple[PolicyQuestion, tuple[Mapping[str, Given], tuple[str, ...], tuple[str, ...]]] | None
+    ) = field(init=False, default=None, compare=False, repr=False)
+
     def __post_init__(self) -> None:
         self.needs = frozenset(
             one.name
@@ -272,8 +276,19 @@ class RequestForm:
 
     def values(
         self, question: PolicyQuestion
+    ) -> tuple[Mapping[str, Given], tuple[str, ...], tuple[str, ...]]:
+        """What the rules read of a question, what of it is missing, and what is wrong with it.
+
+        The very same question is read once: who asks for people asks why as well.
+        """
+        last = self._last
+        if last is None or last[0] is not question:
+            last = self._last = (question, self._read(question))
+        return last[1]
+
+    def _read(
+        self, question: PolicyQuestion
     ) -> tuple[dict[str, Given], tuple[str, ...], tuple[str, ...]]:
-        """What the rules read of a question, what of it is missing, and what is wrong with it."""
         errors: list[str] = []
         missing: list[str] = []
         reads = self.reads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sayso.actions.customers.link import LinkEnd
 from sayso.actions.engine.compensation import takes_back
@@ -34,6 +34,7 @@ from sayso.actions.policy.judged import Judged, bound_digest, due_at, schema_has
 from sayso.actions.policy.own_words import OWN_WORDS, OwnWordsLaw, judged_by_law, nobodys
 from sayso.actions.policy.signs import (
     Amounts,
+    Earlier,
     Seen,
     ahead_of_earlier,
     earlier_of,
@@ -55,6 +56,7 @@ from sayso.store.base import Reader, SqlValue, Transaction, integer
 if TYPE_CHECKING:
     from sayso.actions.rollout.dials import Staged  # brings Cedar along
 
+_GIVEN = "evaluator/given"
 _REMEMBERED = 10_000
 _HISTORY_MICROS = HISTORY_DAYS * 24 * 3600 * 1_000_000
 Others = Callable[[Reader, Tenant, str, int], tuple[LinkEnd, ...]]
@@ -127,8 +129,18 @@ class Evaluator:
                 raise changed_outside("the version of the policy")
         return loaded
 
+    def history(self, reader: Reader, row: ActionRow, now: int) -> History:
+        """What was done before a judged action, as this transaction sees it."""
+        assert row.snapshot is not None, "only of what was judged"
+        return _read_history(reader, row, row.snapshot.resolved, now, self._others)
+
     def question(
-        self, reader: Reader, row: ActionRow, resolved: Resolved, now: int
+        self,
+        reader: Reader,
+        row: ActionRow,
+        resolved: Resolved,
+        now: int,
+        history: History | None = None,
     ) -> PolicyQuestion:
         """Everything the policy may look at, with the history as this transaction sees it."""
         return PolicyQuestion(
@@ -136,7 +148,7 @@ class Evaluator:
             action=self._registry.action(row.name),
             subject=row.subject,
             resolved=resolved,
-            history=_read_history(reader, row, resolved, now, self._others),
+            history=history or _read_history(reader, row, resolved, now, self._others),
             planner=row.planner,
             at=from_micros(now),
             undoes=row.undoes is not None and takes_back(reader, self._registry, row),
@@ -162,12 +174,21 @@ class Evaluator:
         self._reservations.ahead(tx)
 
     def permits(
-        self, reader: Reader, row: ActionRow, approvers: Sequence[Approver], now: int
+        self,
+        reader: Reader,
+        row: ActionRow,
+        approvers: Sequence[Approver],
+        now: int,
+        history: History | None = None,
     ) -> Judgement:
-        """Whether the stored snapshot may run now, with these real approvals."""
+        """Whether the stored snapshot may run now, with these real approvals.
+
+        Args:
+            history: as this unit has read it for this very action; None, and it is read.
+        """
         assert row.snapshot is not None, "only a judged action can be permitted"
         loaded = self.in_force(reader, row)
-        question = self.question(reader, row, row.snapshot.resolved, now)
+        question = self.question(reader, row, row.snapshot.resolved, now, history)
         law = self._by_law(reader, loaded, row)
         if law is not None:
             return self._within_limits(reader, loaded, row, question, law, now)
@@ -175,7 +196,7 @@ class Evaluator:
         if known is not None and known == (loaded.number, *_circumstances(question)):
             assert row.judgement is not None
             return replace(row.judgement, policy=loaded.number)
-        judgement = self._given(loaded, question, row.judgement, approvers)
+        judgement = self._given_once(reader, loaded, row, question, approvers)
         if judgement.outcome is not Outcome.ALLOW:
             return judgement
         assert row.judgement is not None, "only of what was judged"
@@ -236,8 +257,32 @@ class Evaluator:
             return answer
         return _denied(answer, "it needs everybody who was asked")
 
-    def check_approver(self, reader: Reader, row: ActionRow, person: str, now: int) -> None:
+    def _given_once(
+        self,
+        reader: Reader,
+        loaded: LoadedPolicy,
+        row: ActionRow,
+        question: PolicyQuestion,
+        approvers: Sequence[Approver],
+    ) -> Judgement:
+        """As `_given`; in one commit, the claim that follows a yes asks what the yes has asked."""
+        place = (_GIVEN, row.tenant, row.id)
+        asked = (loaded.number, row.snapshot, *_circumstances(question), *approvers)
+        known = cast("tuple[object, Judgement] | None", reader.recall(place))
+        if known is not None and known[0] == asked:
+            return known[1]
+        judgement = self._given(loaded, question, row.judgement, approvers)
+        if reader.writes:
+            cast("Transaction", reader).remember(place, (asked, judgement))
+        return judgement
+
+    def check_approver(
+        self, reader: Reader, row: ActionRow, person: str, now: int, history: History | None = None
+    ) -> None:
         """Whether a person's yes still counts, by the limits of approvers.
+
+        Args:
+            history: see `permits`.
 
         Raises:
             RefusedError: `limit_reached`.
@@ -245,7 +290,7 @@ class Evaluator:
         loaded = self.in_force(reader, row)
         if row.snapshot is None or not loaded.limits.limits:
             return
-        question = self.question(reader, row, row.snapshot.resolved, now)
+        question = self.question(reader, row, row.snapshot.resolved, now, history)
         about = replace(_about(loaded, row, question, now), approver=person)
         self._limits.check_approver(reader, about)
 
@@ -333,7 +378,8 @@ class Evaluator:
             judgement = self._limits.judged(reader, about, loaded.policy, question, judgement)
         opened: list[ActionRow] = []
         may_ask = judgement.outcome is Outcome.ASK or bool(_full(loaded.limits, judgement, row))
-        if may_ask and not approvers and row.undoes is None:
+        may_join = may_ask and not approvers and row.undoes is None
+        if may_join and not question.history.first:
             ahead_of_earlier(reader, row, now)
             opened = open_beside(reader, row, resolved)
             equal = equal_to(reader, row, opened)
@@ -361,7 +407,7 @@ class Evaluator:
                 reader, about, loaded, question, judgement, ceiling=ceiling, by_law=law
             )
             judgement = replace(judgement, asked=why.asked)
-            earlier = earlier_of(reader, row, now, question.history.beside)
+            earlier = _earlier(reader, row, now, question.history)
             seen = Seen(
                 action=question.action,
                 resolved=resolved,
@@ -472,7 +518,13 @@ def _read_history(
         count_30d=sum(integer(one, "count") for one in rows),
         amount_30d_minor=sum(integer(one, "amount_minor") for one in rows),
         beside=beside,
+        first=found["first"] == 1 and not beside,
     )
+
+
+def _earlier(reader: Reader, row: ActionRow, now: int, history: History) -> list[Earlier]:
+    """See `earlier_of`; nothing is read of somebody of whom nothing else is stored."""
+    return [] if history.first else earlier_of(reader, row, now, history.beside)
 
 
 def _circumstances(question: PolicyQuestion) -> tuple[object, ...]:

@@ -138,6 +138,8 @@ logger = logging.getLogger("sayso.store")
 MAX_BRIEF = 32
 """How many units run on an event loop before it goes on with something else: some 10 ms."""
 LOOK_AGAIN_S = 0.001
+_CAREFUL = 64
+"""So many groups run with savepoints once a unit has failed."""
 # Errors that come from what one unit asked for, not from the file.
 _OWN_ERRORS = (
     sqlite3.IntegrityError,
@@ -149,12 +151,22 @@ _OWN_ERRORS = (
 
 @dataclass(slots=True)
 class _Group:
-    """Units that share a commit, as far as they have run."""
+    """Units that share a commit, as far as they have run.
+
+    Attributes:
+        undone: one of them failed, so that all are taken back.
+    """
 
     units: list[Unit]
     transaction: SqliteTransaction
+    undone: bool = False
     done: list[UnitOutcome] = field(default_factory=list[UnitOutcome])
     error: BaseException | None = None
+
+    @property
+    def again(self) -> bool:
+        """Whether its units have to run once more, apart."""
+        return self.undone and len(self.units) > 1
 
 
 class SqliteWriter:
@@ -180,6 +192,7 @@ class SqliteWriter:
         self._busy_timeout_s = busy_timeout_s
         self._in_our_words = in_our_words
         self._units = WaitingUnits()
+        self._careful = 0
         self._locked_since: float | None = None  # by another process, as long as we know of it
         self._turn = threading.Lock()
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -252,7 +265,7 @@ class SqliteWriter:
             outcomes = self._fail(units, error)
         else:
             self._units.join(units)
-            outcomes = self._end(self._run(units))
+            outcomes = self._run_and_end(units)
         answer(outcomes)
         self._let_go()
 
@@ -287,7 +300,18 @@ class SqliteWriter:
             self._begin(units)
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
             return self._fail(units, error)
-        return self._end(self._run(units))
+        return self._run_and_end(units)
+
+    def _run_and_end(self, units: list[Unit]) -> list[UnitOutcome]:
+        """What is left of a transaction that has begun; on the thread."""
+        group = self._run(units)
+        if group.again:
+            try:
+                self._begin(units)
+            except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
+                return self._fail(units, error)
+            group = self._run(units, apart=True)
+        return self._end(group)
 
     def _begin(self, units: list[Unit]) -> None:
         """Take the turn of all writers on the file, once the other processes let it go.
@@ -320,33 +344,57 @@ class SqliteWriter:
         return max(unit.asked_at, self._locked_since or now) + self._busy_timeout_s - now
 
     def _run_briefly(self, units: list[Unit]) -> _Group | None:
-        """As `_run`; None, and nothing has come of it, where one of them is not brief after all."""
+        """As `_run`; None, and nothing has come of it, where the thread has to run them.
+
+        Which is so where one of them is not brief after all, or they have to run apart.
+        """
         brevity = Brevity()
         with brevity.watch(self._connection):
             group = self._run(units, brevity)
         if not brevity.exceeded:
-            return group
+            return None if group.again else group
         self._roll_back()
         return None
 
-    def _run(self, units: list[Unit], brevity: Brevity | None = None) -> _Group:
-        """Run units inside the transaction that has begun."""
+    def _run(
+        self, units: list[Unit], brevity: Brevity | None = None, *, apart: bool = False
+    ) -> _Group:
+        """Run units inside the transaction that has begun.
+
+        Args:
+            apart: each in a savepoint, so that the failure of one takes back only itself.
+
+        NOTE: a savepoint keeps a copy of each page that is changed, and few units fail. So they run
+        without, and where one of several fails, all of them are taken back to run apart; and so do
+        those of the next groups, since whoever makes units fail must not make others run twice.
+        """
         group = _Group(units, SqliteTransaction(self._connection))
+        if len(units) > 1 and self._careful:
+            self._careful -= 1
+            apart = True
         try:
             for unit in units:
                 if brevity:
                     brevity.begin_unit()
-                if not unit.future.cancelled():
-                    group.done.append(self._run_unit(group.transaction, unit))
+                if unit.future.cancelled():
+                    continue
+                done = self._run_unit(group.transaction, unit, apart=apart)
+                group.done.append(done)
+                if done.error is not None and not apart:
+                    self._connection.execute("rollback")
+                    group.undone = True
+                    self._careful = _CAREFUL
+                    break
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
             group.error = error
         return group
 
-    def _run_unit(self, transaction: SqliteTransaction, unit: Unit) -> UnitOutcome:
-        """Run one unit in a savepoint, so that its failure takes back only itself."""
+    def _run_unit(self, transaction: SqliteTransaction, unit: Unit, *, apart: bool) -> UnitOutcome:
+        """Run one unit; where it fails in a savepoint, nothing of it is left."""
         connection = self._connection
         before = transaction.shared.copy()
-        connection.execute("savepoint unit")
+        if apart:
+            connection.execute("savepoint unit")
         try:
             result = unit.work(transaction)
             transaction.shared.end_unit(transaction)
@@ -355,11 +403,13 @@ class SqliteWriter:
             if of_the_file or not connection.in_transaction:
                 # A full disk takes the whole transaction back: nobody in the group may go on.
                 raise
-            connection.execute("rollback to unit")
-            connection.execute("release unit")
+            if apart:
+                connection.execute("rollback to unit")
+                connection.execute("release unit")
             transaction.shared = before
             return UnitOutcome(unit=unit, error=error)
-        connection.execute("release unit")
+        if apart:
+            connection.execute("release unit")
         return UnitOutcome(unit=unit, result=result)
 
     def _fail(self, units: list[Unit], error: BaseException) -> list[UnitOutcome]:
@@ -374,7 +424,8 @@ class SqliteWriter:
                 raise group.error
             for finish in group.transaction.shared.finishers.values():
                 finish(group.transaction)
-            self._connection.execute("commit")
+            if not group.undone:
+                self._connection.execute("commit")
         except BaseException as error:  # noqa: BLE001  (every waiter must hear of it)
             self._roll_back()
             if isinstance(error, sqlite3.IntegrityError) and len(group.units) > 1:

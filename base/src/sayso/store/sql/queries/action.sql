@@ -16,17 +16,39 @@ select * from action
 where tenant = :tenant
     and id = (select action_id from approval where tenant = :tenant and id = :approval_id);
 
+-- What whoever moves an action needs: its newest entry, whether another one waits for it, whether an
+-- equal one may have joined it, and its customer's key, as in `personal.subject`.
 -- name: version
-select last_seq, due_at, held_by, (
-    select body from log_entry as told
-    where told.tenant = action.tenant and told.action_id = action.id
-        and told.kind like 'action.%' and told.status is not null
-    order by told.seq desc limit 1) as told
-from action where tenant = :tenant and id = :id;
+select action.last_seq, action.due_at, action.held_by, (
+        select body from log_entry as told
+        where told.tenant = action.tenant and told.action_id = action.id
+            and told.kind like 'action.%' and told.status is not null
+        order by told.seq desc limit 1) as told,
+    cast(case when exists (
+            select 1 from action as held
+            where held.tenant = action.tenant and held.held_by = action.id and held.due_at is null)
+        then 1 else 0 end as bigint) as holds,
+    cast(case when exists (
+            select 1 from action as other
+            where other.tenant = action.tenant and other.subject_id = action.subject_id
+                and other.name = action.name and other.status || '' = 'refused'
+                and other.request_id is not null and other.fingerprint = action.fingerprint)
+        then 1 else 0 end as bigint) as joined,
+    subject.pseudonym, subject.key, subject.created_at
+from action
+left join subject on subject.tenant = action.tenant and subject.id = action.subject_id
+where action.tenant = :tenant and action.id = :id;
 
 -- name: by_key
 select * from action
 where tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
+
+-- The same, and one row where there is none, with what the log says of a key that nobody has used.
+-- name: by_new_key
+select (select seq from log_entry where tenant = :tenant and caller_key = :told limit 1) as told,
+    action.*
+from (select 1 as one) as always
+left join action on tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
 
 -- name: by_request
 select * from action where tenant = :tenant and request_id = :request_id order by id;
@@ -150,7 +172,11 @@ select count(*) as count,
                 and instr(body, '"linked_with":"') > 0
                 and substr(body, instr(body, '"linked_with":"') + 15, 28) = (select pseudonym || ''
                     from subject where tenant = :tenant and id = :subject_id))
-        then 1 else 0 end as bigint) as linked
+        then 1 else 0 end as bigint) as linked,
+    -- Whether it is the first action of the account that anybody asked for.
+    cast(case when exists (select 1 from action as other
+            where other.tenant = :tenant and other.subject_id = :subject_id and other.id <> :but)
+        then 0 else 1 end as bigint) as first
 from action
 where tenant = :tenant and subject_id = :subject_id and name = :name and created_at >= :since
     and id <> :but

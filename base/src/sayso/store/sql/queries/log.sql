@@ -1,8 +1,13 @@
--- With the key that the log names as its newest, since whoever builds on a head checks who signed.
+-- With the key that the log names as its newest, since whoever builds on a head checks who signed; and
+-- with the version of the policy that is in force by the rows, as `policy.active` has it, since most
+-- that is written is judged.
 -- name: head (beside)
 select size, frontier, note, (
     select vkey from log_key where log_key.tenant = log_head.tenant order by from_size desc limit 1
-) as vkey from log_head where tenant = :tenant;
+) as vkey, (
+    select max(number) from policy_version where policy_version.tenant in (:tenant, '*')
+) as policy
+from log_head where tenant = :tenant;
 
 -- name: head_insert
 insert into log_head (tenant, size, frontier, note) values (:tenant, :size, :frontier, '');
