@@ -3,8 +3,8 @@
 Proposed, agreed to by a person, done, on SQLite, one at a time, as in `bench.throughput`. Counted
 are instructions, where valgrind is there (two whole processes, one with twice the actions, so that
 what they share falls out), statements without those of triggers and of transactions, and commits.
-Statements and commits have to be those in `STATEMENTS` and `COMMITS`; the bar of instructions is 3 %
-above the figure in `KNOWN`, which was counted by that build of Python.
+Statements and commits have to be those in `STATEMENTS` and `COMMITS`; the bar of instructions is
+3 % above the figure in `KNOWN`, which was counted by that build of Python.
 """
 
 from __future__ import annotations

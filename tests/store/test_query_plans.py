@@ -69,8 +69,8 @@ LINKS = {
     *("log_entry_by_link", "log_entry_by_other_end"),
     "action_by_subject",
 }
-"""The history tells too whether there are any, and any other action. PostgreSQL cannot tell two of a table apart while
-there is nothing in them."""
+"""The history tells too whether there are any, and any other action. PostgreSQL cannot tell two of
+a table apart while there is nothing in them."""
 
 
 def sqlite_plans() -> dict[str, list[str]]:
