@@ -165,18 +165,22 @@ class Personal:
             )
         return self._opened(tx, tenant, subject_id, row)
 
-    def take_in(self, tx: Transaction, tenant: Tenant, subject_id: str, beside: Row) -> None:
+    def take_in(self, tx: Transaction, tenant: Tenant, subject_id: str, beside: Row | None) -> None:
         """Know a subject by what was read beside something else, so that nobody reads it again.
 
         Args:
             beside: with `pseudonym`, `key` and `created_at`; each null where there is no such
-                subject, who may be being erased.
+                subject, who may be being erased. None, and nothing is known.
 
         Raises:
             IntegrityError: `tampered`, when the row is not what was stored.
             ConfigError: `key_mismatch`.
         """
-        if beside["key"] is None or tx.recall((_Subject, tenant, subject_id)) is not None:
+        if (
+            beside is None
+            or beside["key"] is None
+            or tx.recall((_Subject, tenant, subject_id)) is not None
+        ):
             return
         self._opened(tx, tenant, subject_id, {**beside, "id": subject_id})
 

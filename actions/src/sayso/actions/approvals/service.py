@@ -407,8 +407,7 @@ class Approvals:
             data["passkey"] = decision.passkey.to_json()
         present = present_of(tx, row)
         assert present is not None, "read in this very transaction"
-        if present.row is not None:
-            self._personal.take_in(tx, row.tenant, row.subject.id, present.row)
+        self._personal.take_in(tx, row.tenant, row.subject.id, present.row)
         entry = self._entry(tx, decision, moved, kind, approval.id, data)
         stored = self._ledger.move(tx, row, moved, entry, present=present)
         assert stored is not None, "read in this very transaction"

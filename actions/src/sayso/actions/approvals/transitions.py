@@ -78,8 +78,7 @@ class Transitions:
         present = present_of(tx, row, by_owner=by_owner)
         if present is None:
             return None
-        if present.row is not None:
-            self._personal.take_in(tx, row.tenant, row.subject.id, present.row)
+        self._personal.take_in(tx, row.tenant, row.subject.id, present.row)
         if kind in _CAME_OF_IT and (approvers := _on_whose_yes(tx, row, present)):
             data = {**data, "approvers": approvers}
         pseudonym = self._personal.pseudonym(tx, row.tenant, row.subject.id, moved.updated_at)

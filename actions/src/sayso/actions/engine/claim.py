@@ -99,7 +99,7 @@ class LeaseKeeper:
     async def during(self, work: Coroutine[Any, Any, Receipt | SaysoError]) -> Receipt | SaysoError:
         """Await the call; extend the lease at every third of it."""
         call = asyncio.ensure_future(work)
-        running: set[asyncio.Future[Any]] = {call}
+        running: set[asyncio.Future[Receipt | SaysoError] | asyncio.Future[None]] = {call}
         # NOTE: apart from the call, since a database that hangs must not keep it from ending. Most
         # calls end before the first beat, so there is no task before that.
         loop = asyncio.get_running_loop()

@@ -34,7 +34,6 @@ from sayso.actions.policy.judged import Judged, bound_digest, due_at, schema_has
 from sayso.actions.policy.own_words import OWN_WORDS, OwnWordsLaw, judged_by_law, nobodys
 from sayso.actions.policy.signs import (
     Amounts,
-    Earlier,
     Seen,
     ahead_of_earlier,
     earlier_of,
@@ -407,7 +406,8 @@ class Evaluator:
                 reader, about, loaded, question, judgement, ceiling=ceiling, by_law=law
             )
             judgement = replace(judgement, asked=why.asked)
-            earlier = _earlier(reader, row, now, question.history)
+            history = question.history
+            earlier = [] if history.first else earlier_of(reader, row, now, history.beside)
             seen = Seen(
                 action=question.action,
                 resolved=resolved,
@@ -520,11 +520,6 @@ def _read_history(
         beside=beside,
         first=found["first"] == 1 and not beside,
     )
-
-
-def _earlier(reader: Reader, row: ActionRow, now: int, history: History) -> list[Earlier]:
-    """See `earlier_of`; nothing is read of somebody of whom nothing else is stored."""
-    return [] if history.first else earlier_of(reader, row, now, history.beside)
 
 
 def _circumstances(question: PolicyQuestion) -> tuple[object, ...]:
