@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sayso.ids import Clock, to_micros
 from sayso.store.base import Store, Transaction
@@ -57,7 +57,10 @@ class Stragglers:
         self._ahead = ahead
         if self._look_at is None or moment < self._look_at:
             return
-        brought = await self._store.write(lambda tx: _bring_forward(tx, now))
+        latest = now + FAR_AHEAD_MICROS
+        far = await self._store.read(lambda tx: tx.one("dispatch.put_off_action", latest=latest))
+        nouns = _PUT_OFF if far is not None else _PUT_OFF[1:]
+        brought = await self._store.write(lambda tx: _bring_forward(tx, nouns, now))
         left = await self._store.write(lambda tx: tx.run("dispatch.put_back", now=now))
         self._look_at = None
         if brought:
@@ -66,9 +69,9 @@ class Stragglers:
             logger.warning("%d actions waited for what is over, and are due now", left)
 
 
-def _bring_forward(tx: Transaction, now: int) -> int:
+def _bring_forward(tx: Transaction, nouns: Sequence[str], now: int) -> int:
     # NOTE: whoever would still be at it is fenced off, and the call is looked up first.
     return sum(
         tx.run(f"dispatch.bring_forward_{noun}", now=now, latest=now + FAR_AHEAD_MICROS)
-        for noun in _PUT_OFF
+        for noun in nouns
     )
