@@ -329,7 +329,7 @@ class Sayso(Nouns):
     # ---- for surfaces --------------------------------------------------------------------------
 
     def warm_up(self) -> None:
-        """Make the planner where this process plans, so that the first request finds it made.
+        """Make the planner where this process plans and the workspace says something of it.
 
         Raises:
             ConfigError: no planner can be made of the settings.
@@ -341,10 +341,22 @@ class Sayso(Nouns):
         if self.container.dispatcher.runs_here:
             await self.container.agent.warm()
 
+    async def warm_as_used(self) -> None:
+        """Connect what the first call would, and load what words need where they may come.
+
+        A workspace that acts, and that nobody ever asked in words, loads that with the first words.
+        """
+        agent = self.container.agent
+        if self.container.dispatcher.runs_here:
+            await agent.connect()
+            if await agent.expects_words():
+                await agent.warm()
+
     async def check_ready(self) -> None:
         """Whether actions can be taken in now: judged, signed and stored, with room for them.
 
-        Returns once everything is warm, so that the first request takes no longer than the others.
+        Returns once providers are connected. What words need may still be loading; a request that
+        is asked in words meanwhile waits for it.
 
         Raises:
             ConfigError, RetryableError, IntegrityError: what keeps it from that; `check_signing`.
@@ -356,7 +368,8 @@ class Sayso(Nouns):
         await self.container.store.write(
             lambda tx: tx.one("log.head", tenant=self.tenant), about=self.tenant
         )
-        await self.warm()
+        if self.container.dispatcher.runs_here:
+            await self.container.agent.connect()
         await check_room(self.container.store)
 
     @property

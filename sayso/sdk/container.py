@@ -171,13 +171,13 @@ class Container:
             raise
 
     def warm_up(self) -> None:
-        """Make the planner where this process plans, so that a request finds it made.
+        """Make the planner where this process plans and the workspace says something of it.
 
         Raises:
             ConfigError: no planner can be made of the settings.
         """
         if self.dispatcher.runs_here:
-            self.agent.ready()
+            self.agent.check()
 
     async def close(self, tasks: Sequence[asyncio.Task[None]] = ()) -> None:
         """End tasks, close sockets, write what a refresh has begun, then close the database.

@@ -19,11 +19,11 @@ from sayso.sdk.chat.finding import DoctorFinding
 from sayso.sdk.client import Sayso
 from sayso.settings import Settings
 from sayso.settings.surfaces import CONSOLE_PATH
-from sayso.surfaces.console.app import create_console
 from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.server import GRACE_S, ReplaceableApp, serve
+from sayso.surfaces.http.server import GRACE_S, LateApp, ReplaceableApp, serve
 
+_CONSOLE: Final = "sayso.surfaces.console.app"
 CHANNELS: Final[Mapping[str, str]] = {
     "mail": "sayso.surfaces.mail",
     "slack": "sayso.surfaces.slack",
@@ -94,12 +94,18 @@ async def open_site(sayso: Sayso) -> AsyncGenerator[Starlette]:
         Route("/", RedirectResponse(f"{CONSOLE_PATH}/")),
         # NOTE: without the slash the API below would answer, and know of no such path.
         Route(CONSOLE_PATH, RedirectResponse(f"{CONSOLE_PATH}/")),
-        Mount(CONSOLE_PATH, create_console(sayso, site=site)),
+        Mount(CONSOLE_PATH, LateApp(_CONSOLE, lambda: _console(sayso, site))),
     ]
     async with AsyncExitStack() as stack:
         for channel in _channels(sayso.workspace.settings):
             routes += await stack.enter_async_context(channel(sayso))
         yield Starlette(routes=[*routes, Mount("/", create_app(sayso))])
+
+
+def _console(sayso: Sayso, site: ConsoleSite) -> Starlette:
+    from sayso.surfaces.console.app import create_console  # with the first page
+
+    return create_console(sayso, site=site)
 
 
 def examiner_of(name: str) -> Examine | None:

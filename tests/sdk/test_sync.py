@@ -66,6 +66,7 @@ ELSEWHERE = {
     "unverified": "by `sayso.wrapped.unverified`",
     "version": "for surfaces, which are asynchronous",
     "warm": "for surfaces, which are asynchronous",
+    "warm_as_used": "for surfaces, which are asynchronous",
     "warm_up": "by `sayso.wrapped.warm_up()`",
     "webhooks": "by `sayso.run(sayso.wrapped.webhooks.…)`",
     "work": "by `sayso.run(sayso.wrapped.work.…)`",

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from sayso.audit.authority.keyring import REWRAP
@@ -45,11 +45,22 @@ _MOST_JUDGES = 64
 
 
 @asynccontextmanager
-async def self_auditing(sayso: Sayso) -> AsyncGenerator[None]:
-    """Judge the logs of an open workspace, and its database's medium, while the block runs."""
+async def self_auditing(sayso: Sayso, serving: asyncio.Event | None = None) -> AsyncGenerator[None]:
+    """Judge the logs of an open workspace, and its database's medium, while the block runs.
+
+    Args:
+        serving: is set once calls are answered; until then nothing is read, which would only keep
+            them waiting. What the last process was alarmed of holds from the start.
+    """
+
+    async def then(run: Callable[[], Awaitable[None]]) -> None:
+        if serving is not None:
+            await serving.wait()
+        await run()
+
     tasks = (
-        asyncio.create_task(SelfAudit(sayso).run(), name="sayso judges its logs"),
-        asyncio.create_task(MediumWatch(sayso).run(), name="sayso reads its database"),
+        asyncio.create_task(then(SelfAudit(sayso).run), name="sayso judges its logs"),
+        asyncio.create_task(then(MediumWatch(sayso).run), name="sayso reads its database"),
     )
     try:
         yield

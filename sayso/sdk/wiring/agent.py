@@ -135,20 +135,43 @@ class AgentFloor:
             self._knowledge = replace(made, today=lambda: self._clock.now().date())
         return self._knowledge
 
+    def check(self) -> None:
+        """Read what the workspace itself says of planning; what comes with Sayso needs no look.
+
+        Raises:
+            ConfigError: see `ready`.
+        """
+        folder, section = self._workspace.folder, self._workspace.settings.planner
+        own = (folder / "languages", folder / section.playbooks, folder / "shop.toml")
+        if section.models or any(path.exists() for path in own):
+            self.ready()
+
+    async def expects_words(self) -> bool:
+        """Whether this workspace will be asked in words, as far as can be told.
+
+        It won't where it has acted and nobody ever asked in words, no model plans, and no desk is
+        read.
+        """
+        settings = self._workspace.settings
+        if settings.planner.models or settings.desk:
+            return True
+        row = await self._store.read(lambda reader: reader.one("request.used"))
+        return row is None or bool(row["asked"]) or not row["acted"]
+
     async def warm(self) -> None:
-        """Load, read and connect what the first request would, once; a second call waits for it.
+        """Load, read and connect what the first request would, once; a second call waits for it."""
+        await self.connect()
+        await self._open()
+
+    async def connect(self) -> None:
+        """Open what the providers' first calls would, once; a second call waits for it.
 
         A provider that does not answer now is no error: the request that needs it says so.
         """
         async with self._warming:
-            if self._warm:
-                return
-            await asyncio.to_thread(import_module, "sayso.agent.runner")
-            knowledge = self.knowledge()
-            await asyncio.to_thread(knowledge.prepare)
-            await self._open()
-            await self._connectors.warm()
-            self._warm = True
+            if not self._warm:
+                await self._connectors.warm()
+                self._warm = True
 
     async def advance(self, tenant: Tenant, request_id: str) -> None:
         """See `Runner.advance`."""
@@ -175,6 +198,10 @@ class AgentFloor:
             return self._runner
 
     async def _build(self) -> Runner:
+        # Others are answered meanwhile.
+        await asyncio.to_thread(import_module, "sayso.agent.runner")
+        knowledge = await asyncio.to_thread(self.knowledge)
+        await asyncio.to_thread(knowledge.prepare)
         from sayso.agent.runner import Runner  # a heavy import: see the module's docstring
         from sayso.agent.step_up import StepUp  # likewise
 
@@ -198,7 +225,7 @@ class AgentFloor:
             registry=self._connectors,
             records=self.records,
             planner=self.ready(),
-            knowledge=self.knowledge(),
+            knowledge=knowledge,
             confirm=self._workspace.settings.planner.confirm,
             budget=self._workspace.settings.planner.budget,
             region_of=self._workspace.settings.workspace.region_of,

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
+from importlib import import_module
 from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 import sayso.serving as serving
 from sayso.sdk.background.rejected_calls import RejectedCalls
@@ -66,12 +68,20 @@ async def serve(
     # writes them as soon as somebody gives that logger a handler.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
     tls = sayso.workspace.settings.console.url.startswith("https://")
-    warming = asyncio.create_task(sayso.warm(), name="sayso warms up")
+    warming: list[asyncio.Task[None]] = []
+
+    def listening(url: str) -> None:
+        # Not before: until calls are answered, there is nothing but to be ready for them.
+        warming.append(asyncio.create_task(sayso.warm_as_used(), name="sayso warms up"))
+        if ready is not None:
+            ready(url)
+
     try:
-        await _Server(served, grace_s=GRACE_S, ready=ready, tls=tls).run_on(taken)
+        await _Server(served, grace_s=GRACE_S, ready=listening, tls=tls).run_on(taken)
     finally:
-        warming.cancel()
-        await asyncio.wait([warming])
+        for task in warming:
+            task.cancel()
+            await asyncio.wait([task])
 
 
 class ReplaceableApp(serving.Replaceable[Starlette]):
@@ -85,6 +95,31 @@ class ReplaceableApp(serving.Replaceable[Starlette]):
         await end_streams(before)
         await self._drained(before, grace_s)
         await end_upkeep(before)
+
+
+class LateApp:
+    """An app that is made when it is first called; many a server is never asked for it.
+
+    Args:
+        module: loaded first, beside the calls of others.
+        make: makes the app.
+
+    Attributes:
+        app: None until then.
+    """
+
+    def __init__(self, module: str, make: Callable[[], Starlette]) -> None:
+        self._module = module
+        self._make = make
+        self.app: Starlette | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call."""
+        if self.app is None:
+            await run_in_threadpool(import_module, self._module)
+        # Made without waiting for anything, so that two first calls make one.
+        self.app = app = self.app or self._make()
+        await app(scope, receive, send)
 
 
 async def end_streams(app: Starlette) -> None:
@@ -128,6 +163,9 @@ def _parts_of(app: Starlette, name: str, kind: type[T]) -> list[T]:
     own: object = getattr(app.state, name, None)
     found = [own] if isinstance(own, kind) else []
     for route in app.routes:
-        if isinstance(route, Mount) and isinstance(route.app, Starlette):
-            found += _parts_of(route.app, name, kind)
+        mounted: object = route.app if isinstance(route, Mount) else None
+        if isinstance(mounted, LateApp):
+            mounted = mounted.app
+        if isinstance(mounted, Starlette):
+            found += _parts_of(mounted, name, kind)
     return found

@@ -13,6 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 from support.workspace import make_workspace
 from surfaces.http.api_server import (
     TIMEOUT_S,
@@ -26,9 +29,10 @@ from surfaces.http.api_server import (
 from sayso.errors import Code, ConfigError
 from sayso.sandbox import Sandbox
 from sayso.sdk.client import Sayso
+from sayso.sdk.progress.changes import StoreChanges
 from sayso.serving import listen
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.server import serve
+from sayso.surfaces.http.server import LateApp, end_streams, serve
 from sayso.testing.clock import FakeClock
 
 
@@ -165,3 +169,31 @@ def test_garbage_is_no_request(api: ApiServer) -> None:
         connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         assert b" 400 " in connection.recv(1024)
     assert api.get("/healthz", by=None).status_code == 200
+
+
+async def test_an_app_that_is_made_late_is_made_once_and_ends_its_streams() -> None:
+    """Two first calls at once make one; one that was never called has nothing to end."""
+    made: list[Starlette] = []
+    stopped: list[str] = []
+
+    class Changes(StoreChanges):
+        async def stop(self) -> None:
+            stopped.append("stopped")
+
+    async def version() -> int:
+        return 0
+
+    def make() -> Starlette:
+        made.append(Starlette(routes=[Route("/", lambda request: PlainTextResponse("here"))]))
+        made[-1].state.changes = Changes(version)
+        return made[-1]
+
+    site = Starlette(routes=[Mount("/late", LateApp("this", make))])
+    await end_streams(site)
+    transport = httpx.ASGITransport(site)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        answers = await asyncio.gather(*(http.get("/late/") for _ in range(3)))
+    assert [answer.text for answer in answers] == ["here"] * 3
+    assert (len(made), stopped) == (1, [])
+    await end_streams(site)
+    assert stopped == ["stopped"]

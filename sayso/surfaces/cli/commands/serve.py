@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import AsyncGenerator
@@ -75,8 +76,11 @@ def serve(
     first: str | None = None
     link = ""
 
+    serving = asyncio.Event()
+
     def ready(url: str) -> None:
         starting.close()
+        serving.set()
         slack = loaded.settings.slack is not None
         if out.as_json:
             told = {"url": url, "openapi": f"{url}/openapi.json", "slack": slack}
@@ -96,7 +100,7 @@ def serve(
 
     @asynccontextmanager
     async def beside(sayso: Sayso) -> AsyncGenerator[None]:
-        upkeep = (publishing(sayso), keeping(sayso), sealing(sayso), self_auditing(sayso))
+        upkeep = (publishing(sayso), keeping(sayso), sealing(sayso), self_auditing(sayso, serving))
         async with AsyncExitStack() as stack:
             for part in (*upkeep, presence.of(sayso)):
                 await stack.enter_async_context(part)

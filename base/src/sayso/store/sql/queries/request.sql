@@ -136,3 +136,7 @@ where tenant = :tenant and id = :id and status in ('acting', 'needs_customer', '
 -- name: of_subject
 select * from request where tenant = :tenant and subject_id = :subject_id
 order by id desc limit :limit;
+
+-- Whether anybody ever asked in words, and whether anything was ever asked for.
+-- name: used
+select exists (select 1 from request) as asked, exists (select 1 from action) as acted;
