@@ -1,7 +1,7 @@
 """How many instructions a process takes, which no other work on the machine changes.
 
-Valgrind's cachegrind counts them, without its caches; a count differs between builds of Python, so
-whoever prints one says which build it was.
+Valgrind's cachegrind counts a whole process, without its caches, and its callgrind a part of one; a
+count differs between builds of Python, so whoever prints one says which build it was.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.place import with_bytecode
@@ -66,3 +67,40 @@ def instructions_of(
     counts.unlink()
     assert last.startswith("summary: "), last
     return int(last.removeprefix("summary: "))
+
+
+def instructions_within(arguments: Sequence[str], folder: Path) -> int:
+    """The instructions of `python ARGUMENTS` while it is in its block of `counting`.
+
+    Args:
+        folder: for what valgrind writes.
+
+    Raises:
+        subprocess.CalledProcessError: the process failed.
+    """
+    counts = folder / f"counts-{os.getpid()}"
+    counter = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]
+    subprocess.run(
+        [*counter, f"--callgrind-out-file={counts}", sys.executable, *arguments],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ) | {"PYTHONHASHSEED": "0"},
+        timeout=_LIMIT_S,
+    )
+    lines = counts.read_text(encoding="utf-8").splitlines()
+    counts.unlink()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("totals: "))
+
+
+@contextmanager
+def counting() -> Generator[None]:
+    """In a process of `instructions_within`: what is counted. Another program switches it on."""
+    _switch("on")
+    yield
+    _switch("off")
+
+
+def _switch(how: str) -> None:
+    control = ["callgrind_control", "-i", how, str(os.getpid())]
+    subprocess.run(control, check=True, stdout=subprocess.DEVNULL)

@@ -1,10 +1,13 @@
-"""What an approved action takes: `python -m bench.instructions [--json] [--actions N]`.
+"""What an approved action and a dry run take: `python -m bench.instructions [--actions N]`.
 
 Proposed, agreed to by a person, done, on SQLite, one at a time, as in `bench.throughput`. Counted
 are instructions, where valgrind is there (two whole processes, one with twice the actions, so that
 what they share falls out), statements without those of triggers and of transactions, and commits.
 Statements and commits have to be those in `STATEMENTS` and `COMMITS`; the bar of instructions is
 3 % above the figure in `KNOWN`, which was counted by that build of Python.
+
+A dry run (`bench.dry_run`) is counted in process and over HTTP, each in a process that counts while
+it calls; `--only dry-run` counts nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 
 from support.shop import Shop
 
+from bench import dry_run
 from bench.counted import build_of_python, can_count, instructions_of
 from bench.place import working_folder
 from bench.report import Report, Row, print_report, show_progress
@@ -121,6 +125,14 @@ def _instructions(folder: Path, actions: int) -> float:
     return (taken[1] - taken[0]) / actions / 1e6
 
 
+def _dry_run(calls: int) -> Report:
+    """Count a dry run."""
+    with working_folder() as folder:
+        found = dry_run.count(folder, calls)
+    show_progress("")
+    return Report(name="dry run", rows=dry_run.rows_of(found), ok=dry_run.is_met(found))
+
+
 def report(statements: float, commits: float, millions: float | None) -> Report:
     """The figures, and whether each bar is met."""
     build = build_of_python()
@@ -143,6 +155,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.instructions", description=__doc__)
     parser.add_argument("--actions", type=int, default=20, help="how many are counted")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--only", choices=["dry-run"], help="count nothing else")
     parser.add_argument("--act", nargs=2, metavar=("FOLDER", "N"), help=argparse.SUPPRESS)
     asked = parser.parse_args(argv)
     if asked.act is not None:
@@ -153,7 +166,12 @@ def main(argv: list[str] | None = None) -> int:
             with asyncio.Runner(loop_factory=_SlowLoop) as runner:
                 runner.run(_act(place.folder, int(asked.act[1])))
         return 0
-    return print_report(run(asked.actions), as_json=asked.json)
+    found = [] if asked.only else [run(asked.actions)]
+    if can_count():
+        found.append(_dry_run(asked.actions))
+    rows = [row for one in found for row in one.rows]
+    whole = Report(name="instructions", rows=rows, ok=all(one.ok for one in found))
+    return print_report(whole, as_json=asked.json)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def missing_key() -> HttpError:
     )
 
 
-def _traceparent(request: Request) -> str | None:
+async def _traceparent(request: Request) -> str | None:
     # SOURCE: W3C Trace Context §3.2: one that cannot be parsed is ignored, never an error.
     given = request.headers.get("traceparent", "")
     return given if _TRACEPARENT.fullmatch(given) else None

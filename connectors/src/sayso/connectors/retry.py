@@ -58,6 +58,12 @@ class RetryPolicy:
             RetryableError: of the last try.
             SaysoError: anything else, of the first try that raised it.
         """
+        # The first try takes nothing of what counts and waits, which sees the error that it raised.
+        failed: list[RetryableError] = []
+        try:
+            return await ask()
+        except RetryableError as error:
+            failed.append(error)
         retrying = AsyncRetrying(
             sleep=self._wait,
             wait=self._seconds,
@@ -67,6 +73,8 @@ class RetryPolicy:
         )
 
         async def attempt() -> T:
+            if failed:
+                raise failed.pop()
             return await ask()
 
         return await retrying(attempt)

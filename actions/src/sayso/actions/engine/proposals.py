@@ -225,7 +225,7 @@ class Proposals:
             )
             return judged, self._evaluator.limits_met(reader, draft, resolved, now)
 
-        return await self._store.read(work)
+        return await self._store.read(work, brief=True)
 
     def submit_steps(
         self, tx: Transaction, proposals: tuple[Proposal, ...], steps: tuple[Step, ...]

@@ -4,8 +4,8 @@
 `subscriptions` and their `items`, `reactivation`, `credits`. `customer` says whose an object is,
 `proof` whether this action did it, `effects` what others did, `records` what a planner sees,
 `person` who somebody is.
-`api` is the one door to the SDK; `problems` and `currency` put its errors and amounts into ours,
-and `optional` what an answer may lack.
+`api` is the one door to the SDK, `answer` what it reads; `problems` and `currency` put its errors
+and amounts into ours, and `optional` what an answer may lack.
 """
 
 from __future__ import annotations

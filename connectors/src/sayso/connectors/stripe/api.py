@@ -9,14 +9,17 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
 import httpx
 import stripe
 
 from sayso.connectors.retry import RetryPolicy
+from sayso.connectors.stripe.answer import Answer
 from sayso.connectors.stripe.optional import with_optional
 from sayso.connectors.stripe.problems import explain, unreadable
+from sayso.connectors.stripe.proof import PAGE
 from sayso.errors import Code, RefusedError, RetryableError
 from sayso.network import quieten
 from sayso.secret import Secret
@@ -26,6 +29,9 @@ T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
 _CONNECT_S = 5.0
+_KEPT_S = 60.0
+"""So long an idle connection is kept; a new one costs several rounds."""
+_ENCODINGS = "gzip, deflate"
 _ON_ACCOUNT = re.compile(r"on account '(acct_[A-Za-z0-9_]{1,60})'")
 _SHAPE_ERRORS = (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError)
 
@@ -50,7 +56,8 @@ class _TooLongError(Exception):
 class _Transport(stripe.HTTPClient):
     """The SDK's requests over httpx: no proxies from the environment, no redirects, bounded.
 
-    The SDK's own httpx client reads proxies from the environment and has no bound on an answer.
+    The SDK's own httpx client reads proxies from the environment and has no bound on an answer. A
+    client of httpx would keep cookies and follow redirects; its transport is a pool alone.
     """
 
     name = "httpx"
@@ -58,10 +65,10 @@ class _Transport(stripe.HTTPClient):
     def __init__(self, *, timeout_s: float) -> None:
         super().__init__()  # pyright: ignore[reportUnknownMemberType]
         self._total_s = timeout_s
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
-            trust_env=False,
-            follow_redirects=False,
+        timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
+        self._extensions = {"timeout": timeout.as_dict()}
+        self._pool = httpx.AsyncHTTPTransport(
+            trust_env=False, limits=httpx.Limits(keepalive_expiry=_KEPT_S)
         )
 
     async def request_async(
@@ -73,24 +80,31 @@ class _Transport(stripe.HTTPClient):
     ) -> tuple[bytes, int, Mapping[str, str]]:
         """Send one request and read its whole answer."""
         try:
-            async with (
-                asyncio.timeout(self._total_s),
-                self._client.stream(
-                    method, url, headers=dict(headers), content=post_data or None
-                ) as response,
-            ):
-                body = await _read(response)
-                is_ok = response.status_code < 300
-                whole = with_optional(body) if is_ok else body
-                return whole, response.status_code, response.headers
+            request = httpx.Request(
+                method,
+                url,
+                headers={"Accept-Encoding": _ENCODINGS, **headers},
+                content=post_data or None,
+                extensions=self._extensions,
+            )
+            async with asyncio.timeout(self._total_s):
+                response = await self._pool.handle_async_request(request)
+                try:
+                    body = await _read(response)
+                finally:
+                    await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, _TooLongError) as error:
             raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
                 "no usable answer from Stripe"
             ) from error
+        # A read is filled in where it is looked at, see `Answer`.
+        if method != "get" and response.status_code < 300:
+            body = with_optional(body)
+        return body, response.status_code, response.headers
 
     async def close_async(self) -> None:
         """Close the sockets."""
-        await self._client.aclose()
+        await self._pool.aclose()
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -129,21 +143,42 @@ class StripeApi:
         self._retry = retry
         self._account: StripeAccount | None = None
 
-    async def read(self, ask: Callable[[stripe.StripeClient], Awaitable[T]]) -> T:
-        """Ask for something that changes nothing.
+    async def read(self, *path: str, **params: Any) -> Any:
+        """Ask for something that changes nothing: `read("charges", customer=…, limit=…)`.
+
+        Args:
+            path: below `/v1`, whoever wrote it: each part is quoted.
+            params: the query, as Stripe documents it.
+
+        Returns:
+            an `Answer`, which reads like the SDK's object of that path.
 
         Raises:
             RefusedError: Stripe said no.
             RetryableError: no usable answer, after the policy's tries.
         """
-        found = await self.find(ask)
+        found = await self.find(*path, **params)
         if found is None:
             raise RefusedError(Code.PROVIDER_REFUSED, "stripe has no such object")
         return found
 
-    async def find(self, ask: Callable[[stripe.StripeClient], Awaitable[T]]) -> T | None:
+    async def find(self, *path: str, **params: Any) -> Any:
         """As `read`, but None when Stripe has no such object."""
+        url = "/v1/" + "/".join(quote(part, safe="") for part in path)
 
+        async def ask(client: stripe.StripeClient) -> Answer:
+            found = await client.raw_request_async("get", url, **params)
+            return Answer(_table(found.data))
+
+        return await self._find(ask)
+
+    async def page(self, *path: str, after: str | None, **params: Any) -> Any:
+        """As `read`, of a list: up to `PAGE` of it after the object of that id, or the first."""
+        if after is not None:
+            params["starting_after"] = after
+        return await self.read(*path, limit=PAGE, **params)
+
+    async def _find(self, ask: Callable[[stripe.StripeClient], Awaitable[T]]) -> T | None:
         async def attempt() -> T | None:
             try:
                 return await ask(self._client)
@@ -190,12 +225,25 @@ class StripeApi:
             RetryableError: no usable answer.
         """
         if self._account is None:
-            self._account = await self.read(_account_of)
+            self._account = await self._find(_account_of)
+            if self._account is None:
+                raise RefusedError(Code.PROVIDER_REFUSED, "stripe has no such object")
         return self._account
 
     async def close(self) -> None:
         """Close the sockets."""
         await self._transport.close_async()
+
+
+def _table(found: object) -> dict[str, Any]:
+    """The decoded object of an answer.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(found, dict):
+        raise TypeError("no object")
+    return cast("dict[str, Any]", found)
 
 
 async def _account_of(client: stripe.StripeClient) -> StripeAccount:

@@ -19,7 +19,7 @@ from sayso.connectors.stripe.customer import (
     reference_of,
     unknown_object,
 )
-from sayso.connectors.stripe.proof import MOST_LISTED, PAGE, find_listed, proven
+from sayso.connectors.stripe.proof import MOST_LISTED, find_listed, proven
 from sayso.errors import Code, RefusedError
 from sayso.ids import Clock, rfc3339_of_seconds
 from sayso.json import JsonValue
@@ -138,12 +138,9 @@ async def balance_page(
     api: StripeApi, customer_id: str, after: str | None = None
 ) -> stripe.ListObject[stripe.CustomerBalanceTransaction]:
     """Up to 100 changes of a customer's balance, newest first."""
-    params: stripe.params.CustomerBalanceTransactionListParams = {"limit": PAGE}
-    if after is not None:
-        params["starting_after"] = after
-    return await api.read(
-        lambda client: client.v1.customers.balance_transactions.list_async(customer_id, params)
-    )
+    path = ("customers", customer_id, "balance_transactions")
+    page: stripe.ListObject[stripe.CustomerBalanceTransaction] = await api.page(*path, after=after)
+    return page
 
 
 async def look_up_change(api: StripeApi, call: Call) -> Receipt | Absence:
@@ -215,10 +212,8 @@ class CreditReturns:
     async def _given(
         self, customer: StripeCustomer, credit: str
     ) -> stripe.CustomerBalanceTransaction:
-        given = await self._api.find(
-            lambda client: client.v1.customers.balance_transactions.retrieve_async(
-                customer.id, credit
-            )
+        given: stripe.CustomerBalanceTransaction | None = await self._api.find(
+            "customers", customer.id, "balance_transactions", credit
         )
         if given is None:
             raise unknown_object("credit", credit)

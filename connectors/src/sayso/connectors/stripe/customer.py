@@ -64,7 +64,7 @@ async def retrieve_customer(api: StripeApi, subject: Subject) -> stripe.Customer
         RefusedError: `unknown_subject`, also for a deleted customer.
         RetryableError: Stripe cannot be read now.
     """
-    found = await api.find(lambda client: client.v1.customers.retrieve_async(subject.id))
+    found: stripe.Customer | None = await api.find("customers", subject.id)
     if found is None or ("deleted" in found and found.deleted):
         raise RefusedError(
             Code.UNKNOWN_SUBJECT,

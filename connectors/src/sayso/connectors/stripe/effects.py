@@ -29,26 +29,18 @@ _MICROS = 1_000_000
 async def effects_of(api: StripeApi, subject: Subject, since: int) -> list[SeenEffect]:
     """See `EffectBook.effects_of`: of the newest charges, changes of balance and subscriptions."""
     customer = await read_customer(api, subject)
-    charges = await api.read(
-        lambda client: client.v1.charges.list_async(
-            {"customer": customer.id, "limit": MOST_RECORDS}
-        )
+    charges: stripe.ListObject[stripe.Charge] = await api.read(
+        "charges", customer=customer.id, limit=MOST_RECORDS
     )
     found: list[SeenEffect] = []
     for charge in charges.data:
         if charge.amount_refunded:
-            refunds = await api.read(
-                lambda client, charge=charge: client.v1.refunds.list_async(  # type: ignore[misc]
-                    {"charge": charge.id, "limit": PAGE}
-                )
-            )
+            refunds = await api.read("refunds", charge=charge.id, limit=PAGE)
             found += _refunds(charge, refunds.data)
     changes = await balance_page(api, customer.id)
     found += _credits(customer.id, changes.data)
-    subscriptions = await api.read(
-        lambda client: client.v1.subscriptions.list_async(
-            {"customer": customer.id, "limit": MOST_RECORDS, "status": "all"}
-        )
+    subscriptions: stripe.ListObject[stripe.Subscription] = await api.read(
+        "subscriptions", customer=customer.id, limit=MOST_RECORDS, status="all"
     )
     found += _ended(subscriptions.data)
     return [effect for effect in found if effect.at >= since]
@@ -73,7 +65,7 @@ async def refunds_told(api: StripeApi, kind: str, object_id: str) -> list[SeenEf
     """See `RefundBook.refunds_told`: one refund, or the newest `PAGE` of a charge."""
     refunds: list[stripe.Refund] = []
     if kind == "refund":
-        one = await api.find(lambda client: client.v1.refunds.retrieve_async(object_id))
+        one: stripe.Refund | None = await api.find("refunds", object_id)
         if one is None or not isinstance(one.charge, str):
             return []
         refunds, charge_id = [one], one.charge
@@ -81,14 +73,11 @@ async def refunds_told(api: StripeApi, kind: str, object_id: str) -> list[SeenEf
         charge_id = object_id
     else:
         return []
-    charge = await api.find(lambda client: client.v1.charges.retrieve_async(charge_id))
+    charge: stripe.Charge | None = await api.find("charges", charge_id)
     if charge is None:
         return []
     if kind == "charge":
-        page = await api.read(
-            lambda client: client.v1.refunds.list_async({"charge": charge_id, "limit": PAGE})
-        )
-        refunds = page.data
+        refunds = (await api.read("refunds", charge=charge_id, limit=PAGE)).data
     found = list(_refunds(charge, refunds))
     if all(effect.is_ours for effect in found) or not isinstance(charge.customer, str):
         return found
@@ -102,8 +91,8 @@ async def _of_our_credit_notes(api: StripeApi, customer: str) -> frozenset[str]:
     A key that may not read credit notes is no error: whoever gives none makes none.
     """
     try:
-        notes = await api.read(
-            lambda client: client.v1.credit_notes.list_async({"customer": customer, "limit": PAGE})
+        notes: stripe.ListObject[stripe.CreditNote] = await api.read(
+            "credit_notes", customer=customer, limit=PAGE
         )
     except RefusedError:
         return frozenset()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sayso.actions.model.snapshot import Absence
 from sayso.connectors.stripe.currency import from_stripe
-from sayso.connectors.stripe.proof import PAGE, find_listed
+from sayso.connectors.stripe.proof import find_listed
 from sayso.errors import Code, RetryableError
 from sayso.ids import rfc3339_of_seconds
 from sayso.money import Money
@@ -36,13 +36,10 @@ async def with_all_items(api: StripeApi, found: stripe.Subscription) -> stripe.S
 
     async def page(after: str | None) -> stripe.ListObject[stripe.SubscriptionItem]:
         # The list from its start: nothing says that it has the order of what was shown.
-        params: stripe.params.SubscriptionItemListParams = {
-            "subscription": found.id,
-            "limit": PAGE,
-        }
-        if after is not None:
-            params["starting_after"] = after
-        return await api.read(lambda client: client.v1.subscription_items.list_async(params))
+        listed: stripe.ListObject[stripe.SubscriptionItem] = await api.page(
+            "subscription_items", after=after, subscription=found.id
+        )
+        return listed
 
     def keep(item: stripe.SubscriptionItem) -> bool:
         read.append(item)

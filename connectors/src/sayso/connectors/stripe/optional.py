@@ -60,6 +60,12 @@ def _complete(value: object) -> bool:
         return False
     table = cast("dict[str, Any]", value)
     changed = True in {_complete(one) for one in table.values()}
+    return fill_in(table) or changed
+
+
+def fill_in(table: dict[str, Any]) -> bool:
+    """Fill in what a decoded object may leave out, in place; whether anything was missing."""
+    changed = False
     kind = table.get("object")
     for name, default in _NULLABLE.get(str(kind), {}).items():
         if name not in table:

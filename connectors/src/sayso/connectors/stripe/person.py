@@ -19,7 +19,6 @@ from sayso.connectors.stripe.customer import REFERENCE, TENANT, retrieve_custome
 
 if TYPE_CHECKING:
     import stripe  # only the types: the SDK itself is imported by the first call
-    from stripe.params import CustomerListParams
 
     from sayso.connectors.stripe.api import StripeApi
 
@@ -54,8 +53,10 @@ async def find_people(api: StripeApi, email: str) -> list[Person]:
 
 
 async def _listed(api: StripeApi, email: str) -> list[stripe.Customer]:
-    asked: CustomerListParams = {"email": email, "limit": MOST_PEOPLE}
-    return (await api.read(lambda client: client.v1.customers.list_async(asked))).data
+    listed: stripe.ListObject[stripe.Customer] = await api.read(
+        "customers", email=email, limit=MOST_PEOPLE
+    )
+    return listed.data
 
 
 def _person(customer: stripe.Customer) -> Person:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sayso.actions.model.definition import FactValue, Subject
 from sayso.actions.model.snapshot import Record, RecordState
@@ -73,8 +73,8 @@ class ProductNames:
             return
         ids = sorted(wanted)[:_MOST_PRODUCTS]
         try:
-            found = await api.read(
-                lambda client: client.v1.products.list_async({"ids": ids, "limit": len(ids)})
+            found: stripe.ListObject[stripe.Product] = await api.read(
+                "products", ids=ids, limit=len(ids)
             )
         except RefusedError:
             self._names.update(dict.fromkeys(ids, ""))
@@ -100,22 +100,12 @@ async def list_records(api: StripeApi, subject: Subject, names: ProductNames) ->
     """
     async with Ahead() as ahead:
         known = ahead.read(read_customer(api, subject))
-        paid = ahead.read(
-            api.read(
-                lambda client: client.v1.charges.list_async(
-                    {"customer": subject.id, "limit": MOST_RECORDS}
-                )
-            )
-        )
-        subscribed = ahead.read(
-            api.read(
-                lambda client: client.v1.subscriptions.list_async(
-                    {"customer": subject.id, "limit": MOST_RECORDS, "status": "all"}
-                )
-            )
-        )
+        theirs: dict[str, Any] = {"customer": subject.id, "limit": MOST_RECORDS}
+        paid = ahead.read(api.read("charges", **theirs))
+        subscribed = ahead.read(api.read("subscriptions", **theirs, status="all"))
         await known
-        charges, subscriptions = await paid, await subscribed
+        charges: stripe.ListObject[stripe.Charge] = await paid
+        subscriptions: stripe.ListObject[stripe.Subscription] = await subscribed
     *whole, _ = await asyncio.gather(
         *(with_all_items(api, one) for one in subscriptions.data),
         names.of(api, subscriptions.data),

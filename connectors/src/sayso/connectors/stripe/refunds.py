@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,9 +65,9 @@ class Refunds:
         assert isinstance(args, RefundArgs)
         async with Ahead() as ahead:
             known = ahead.read(read_customer(self._api, subject))
-            found = ahead.read(self._charge(args.charge, subject.id))
             of_key = ahead.read(self._api.account())
-            others = ahead.read(self._others(subject.id))
+            others = ahead.read(self._newest(subject.id))
+            found = ahead.read(self._charge(args.charge, subject.id, others))
             customer, charge = await known, await found
             money = await self._money(charge)
             amount = _amount(args, charge, money)
@@ -96,10 +96,12 @@ class Refunds:
             personal=customer.personal,
         )
 
-    async def _others(self, customer_id: str) -> stripe.ListObject[stripe.Charge]:
-        return await self._api.read(
-            lambda client: client.v1.charges.list_async({"customer": customer_id, "limit": PAGE})
+    async def _newest(self, customer_id: str) -> list[stripe.Charge]:
+        """The customer's newest charges, at most `PAGE`."""
+        listed: stripe.ListObject[stripe.Charge] = await self._api.read(
+            "charges", customer=customer_id, limit=PAGE
         )
+        return listed.data
 
     def _facts(
         self,
@@ -107,7 +109,7 @@ class Refunds:
         charge: stripe.Charge,
         customer: StripeCustomer,
         asked: _Asked,
-        others: stripe.ListObject[stripe.Charge],
+        others: list[stripe.Charge],
     ) -> dict[str, FactValue]:
         now = self._clock.now()
         return {
@@ -115,8 +117,8 @@ class Refunds:
             "plan": customer.plan,
             "charge_age_days": days_since(charge.created, now),
             "charge_amount": from_stripe(asked.money.taken, charge.currency),
-            "refunded_before": sum(_was_refunded(other) for other in others.data),
-            "refunded_total": _refunded_total(others.data, charge.currency),
+            "refunded_before": sum(_was_refunded(other) for other in others),
+            "refunded_total": _refunded_total(others, charge.currency),
             "full": asked.amount >= from_stripe(asked.money.left, charge.currency),
             "reason": args.reason or "",
             "livemode": charge.livemode,
@@ -136,19 +138,23 @@ class Refunds:
         found = await self._find_refund(charge.id, lambda refund: may_release(refund, money))
         return money.exactly() if found is Absence.ABSENT else money
 
-    async def _charge(self, payment: str, customer_id: str) -> stripe.Charge:
+    async def _charge(
+        self, payment: str, customer_id: str, newest: Awaitable[list[stripe.Charge]]
+    ) -> stripe.Charge:
+        """The charge of a payment: of those that are read anyway, or else read by itself."""
         charge_id = payment
         if payment.startswith("pi_"):
-            intent = await self._api.find(
-                lambda client: client.v1.payment_intents.retrieve_async(payment)
-            )
+            intent: stripe.PaymentIntent | None = await self._api.find("payment_intents", payment)
             if intent is None:
                 raise unknown_object("payment", payment)
             check_owner("payment", payment, intent.customer, customer_id)
             if not isinstance(intent.latest_charge, str):
                 raise RefusedError(Code.WRONG_STATE, f"nothing was paid with `{payment[:40]}`")
             charge_id = intent.latest_charge
-        charge = await self._api.find(lambda client: client.v1.charges.retrieve_async(charge_id))
+        charge: stripe.Charge | None
+        charge = next((one for one in await newest if one.id == charge_id), None)
+        if charge is None:
+            charge = await self._api.find("charges", charge_id)
         if charge is None:
             raise unknown_object("payment", payment)
         check_owner("payment", payment, charge.customer, customer_id)
@@ -189,10 +195,10 @@ class Refunds:
         self, charge_id: str, is_wanted: Callable[[stripe.Refund], bool]
     ) -> stripe.Refund | Absence:
         async def read_page(after: str | None) -> stripe.ListObject[stripe.Refund]:
-            params: stripe.params.RefundListParams = {"charge": charge_id, "limit": PAGE}
-            if after is not None:
-                params["starting_after"] = after
-            return await self._api.read(lambda client: client.v1.refunds.list_async(params))
+            page: stripe.ListObject[stripe.Refund] = await self._api.page(
+                "refunds", after=after, charge=charge_id
+            )
+            return page
 
         return await find_listed(read_page, is_wanted)
 

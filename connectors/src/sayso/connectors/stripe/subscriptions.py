@@ -204,7 +204,7 @@ async def read_own_subscription(
 
 async def read_subscription(api: StripeApi, subscription_id: str) -> stripe.Subscription | None:
     """The subscription with all of its items; None when Stripe has no such one."""
-    found = await api.find(lambda client: client.v1.subscriptions.retrieve_async(subscription_id))
+    found: stripe.Subscription | None = await api.find("subscriptions", subscription_id)
     return None if found is None else await with_all_items(api, found)
 
 
