@@ -10,7 +10,7 @@ from connectors.benches import ANA, stripe_on
 from connectors.stripe_front import recording
 
 from sayso.connectors.registry import Connectors
-from sayso.connectors.stripe.answer import Answer
+from sayso.connectors.stripe.answer import StripeAnswer
 from sayso.sandbox import Sandbox
 
 CHARGE = "ch_demo_ana_1"
@@ -47,7 +47,7 @@ def test_an_answer_is_read_as_the_sdk_would_read_it() -> None:
         "object": "list",
         "data": [{"object": "charge", "id": "ch_1", "metadata": {"order": "7"}}, "ch_2"],
     }
-    page = Answer(table)
+    page = StripeAnswer(table)
     charge, name = page.data
     assert (charge.id, charge["id"], name) == ("ch_1", "ch_1", "ch_2")
     assert charge.metadata["order"] == "7"
@@ -62,7 +62,7 @@ def test_an_answer_is_read_as_the_sdk_would_read_it() -> None:
 
 def test_what_an_answer_is_given_stays_with_it() -> None:
     """As the rest of a subscription's items."""
-    sub = Answer({"id": "sub_1", "items": {"data": [], "has_more": True}})
-    sub.items.data, sub.items.has_more = [Answer({"id": "si_1"})], False
-    assert [one.id for one in cast("list[Answer]", sub.items.data)] == ["si_1"]
+    sub = StripeAnswer({"id": "sub_1", "items": {"data": [], "has_more": True}})
+    sub.items.data, sub.items.has_more = [StripeAnswer({"id": "si_1"})], False
+    assert [one.id for one in cast("list[StripeAnswer]", sub.items.data)] == ["si_1"]
     assert not sub.items.has_more

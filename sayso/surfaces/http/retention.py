@@ -60,7 +60,7 @@ _UNDER_WAY: dict[str, Any] = {
 router = APIRouter(tags=["retention"], route_class=GuardedRoute)
 
 
-def _upkeep_of(request: Request) -> Upkeep:
+async def _upkeep_of(request: Request) -> Upkeep:
     found: object = request.app.state.upkeep
     assert isinstance(found, Upkeep)
     return found

@@ -1,7 +1,7 @@
 """What Stripe answers to a read, with the attributes of the SDK's objects and none of their making.
 
 The SDK makes an object of every table within an answer, and a page of charges has hundreds; a
-reader looks at a few of them. An `Answer` makes one when it is looked at.
+reader looks at a few of them. A `StripeAnswer` makes one when it is looked at.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, cast
 from sayso.connectors.stripe.optional import fill_in
 
 
-class Answer:
+class StripeAnswer:
     """A decoded object: `charge.amount`, `"amount" in charge`, `metadata["order"]`.
 
     Guarantees: a name that Stripe did not answer, and may not leave out, is an `AttributeError`, or
@@ -47,7 +47,7 @@ class Answer:
 
 def _seen(value: object) -> Any:
     if isinstance(value, dict):
-        return Answer(cast("dict[str, Any]", value))
+        return StripeAnswer(cast("dict[str, Any]", value))
     if isinstance(value, list):
         return [_seen(one) for one in cast("list[object]", value)]
     return value

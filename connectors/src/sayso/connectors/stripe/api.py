@@ -16,7 +16,7 @@ import httpx
 import stripe
 
 from sayso.connectors.retry import RetryPolicy
-from sayso.connectors.stripe.answer import Answer
+from sayso.connectors.stripe.answer import StripeAnswer
 from sayso.connectors.stripe.optional import with_optional
 from sayso.connectors.stripe.problems import explain, unreadable
 from sayso.connectors.stripe.proof import PAGE
@@ -97,7 +97,7 @@ class _Transport(stripe.HTTPClient):
             raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
                 "no usable answer from Stripe"
             ) from error
-        # A read is filled in where it is looked at, see `Answer`.
+        # A read is filled in where it is looked at, see `StripeAnswer`.
         if method != "get" and response.status_code < 300:
             body = with_optional(body)
         return body, response.status_code, response.headers
@@ -151,7 +151,7 @@ class StripeApi:
             params: the query, as Stripe documents it.
 
         Returns:
-            an `Answer`, which reads like the SDK's object of that path.
+            a `StripeAnswer`, which reads like the SDK's object of that path.
 
         Raises:
             RefusedError: Stripe said no.
@@ -166,9 +166,9 @@ class StripeApi:
         """As `read`, but None when Stripe has no such object."""
         url = "/v1/" + "/".join(quote(part, safe="") for part in path)
 
-        async def ask(client: stripe.StripeClient) -> Answer:
+        async def ask(client: stripe.StripeClient) -> StripeAnswer:
             found = await client.raw_request_async("get", url, **params)
-            return Answer(_table(found.data))
+            return StripeAnswer(_table(found.data))
 
         return await self._find(ask)
 
