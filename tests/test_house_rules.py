@@ -56,6 +56,8 @@ JSON_EDGE = {
     "sayso/connectors/draft/graphql.py": "graphql-core's trees, which is an extra",
     "sayso/connectors/manifest/mcp_tools.py": "the MCP client's, which is an extra",
     "sayso/connectors/manifest/arguments.py": "builds a Pydantic model while it runs",
+    "sayso/connectors/stripe/answer.py": "a decoded answer, whatever it holds",
+    "sayso/connectors/stripe/api.py": "what is asked and answered, as JSON",
     "sayso/connectors/manifest/source.py": "tomllib's tables",
     "sayso/connectors/oauth/client.py": "Authlib's token is a dict",
     "sayso/connectors/stripe/optional.py": "Stripe's decoded answers",

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sayso.actions.model.definition import FactValue, Subject
 from sayso.actions.model.snapshot import Record, RecordState
@@ -100,7 +100,7 @@ async def list_records(api: StripeApi, subject: Subject, names: ProductNames) ->
     """
     async with Ahead() as ahead:
         known = ahead.read(read_customer(api, subject))
-        theirs: dict[str, Any] = {"customer": subject.id, "limit": MOST_RECORDS}
+        theirs: dict[str, str | int] = {"customer": subject.id, "limit": MOST_RECORDS}
         paid = ahead.read(api.read("charges", **theirs))
         subscribed = ahead.read(api.read("subscriptions", **theirs, status="all"))
         await known
