@@ -89,7 +89,7 @@ async def _answer(visit: Visit, item: SolutionView, digest: str) -> BulkLine:
     if view.status == "pending":
         return BulkLine(view=view, said="Your yes counts; it waits for somebody else.", kind="wait")
     if view.starts_at is not None:
-        at = visit.times.at(view.starts_at)
+        at = visit.times.told(view.starts_at)
         said = f"It starts {at}; until then you can take it back."
         return BulkLine(view=view, said=said, kind="done")
     done = sum(step.status in {"succeeded", "compensated"} for step in view.steps)

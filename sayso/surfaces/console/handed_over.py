@@ -176,7 +176,7 @@ def _row(visit: Visit, view: WorkView, words: str) -> InboxRow:
         odd_kind="some" if view.late else "no",
         money=money_of(view),
         no_money="no amount",
-        left=visit.times.clock(view.since),
+        left=visit.times.timed(view.since),
         since=", ".join(filter(None, (visit.times.ago(view.since), more_of(view)))),
     )
 
@@ -191,7 +191,7 @@ def standing(times: Times, view: WorkView, person: str) -> str:
         return f"{who}: answered"
     if view.late:
         return f"{who}: {times.late(view.answer_by)} late"
-    return f"{who}: answer by {times.clock(view.answer_by)}"
+    return f"{who}: answer by {times.timed(view.answer_by)}"
 
 
 def money_of(view: WorkView) -> tuple[str, ...]:

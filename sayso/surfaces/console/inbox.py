@@ -77,7 +77,7 @@ async def _inbox(visit: Visit, query: InboxQuery) -> Inbox:
     stops = tuple(
         StopNotice(
             title=f"Stopped: {stopped_words(stop)}",
-            text=f"{stop.engaged_by} stopped it {visit.times.at(stop.engaged_at)}: "
+            text=f"{stop.engaged_by} stopped it {visit.times.told(stop.engaged_at)}: "
             f"“{stop.reason}”. Yes and no still count; what you agree to waits.",
         )
         for stop in visit.stops
@@ -286,7 +286,7 @@ def _row(times: Times, query: InboxQuery, view: SolutionView) -> InboxRow:
         money=tuple(map(str, view.totals)),
         left=times.left(view.expires_at),
         until=view.expires_at,
-        since=f"asked {times.clock(view.created_at)}{_has(view)}",
+        since=f"asked {times.timed(view.created_at)}{_has(view)}",
     )
 
 
@@ -336,7 +336,7 @@ def _decided_row(times: Times, query: InboxQuery, view: SolutionView) -> InboxRo
         why=f"{answer_words(view)}{' by ' + ', '.join(sorted(said)) if said else ''}",
         odd=f"{done} of {plural(len(view.steps), 'step')} done",
         money=tuple(map(str, view.totals)),
-        left=times.clock(view.updated_at),
+        left=times.timed(view.updated_at),
         since="",
     )
 

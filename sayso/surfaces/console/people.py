@@ -24,7 +24,7 @@ _SAID = {
 
 
 def _away(visit: Visit, said: Away | None) -> str:
-    return "" if said is None else visit.times.clock(rfc3339(to_micros(said.until)))
+    return "" if said is None else visit.times.timed(rfc3339(to_micros(said.until)))
 
 
 def chats_of(person: KnownPerson) -> list[str]:

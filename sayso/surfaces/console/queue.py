@@ -231,7 +231,7 @@ async def last_answer(visit: Visit) -> LastAnswer | None:
     if view.status == ApprovalStatus.PENDING:
         text = "It waits for somebody else."
     elif view.starts_at is not None:
-        text = f"It starts {visit.times.at(view.starts_at)}; until then you can take it back."
+        text = f"It starts {visit.times.told(view.starts_at)}; until then you can take it back."
     return LastAnswer(
         path=card_path(view.id, came_from(visit)),
         headline=f"You said {'yes' if yes else 'no'}: {view.lead.headline}",

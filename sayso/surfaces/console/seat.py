@@ -240,7 +240,7 @@ async def _did(visit: Visit, action_id: str) -> ActionView | None:
 
 def standing_of(times: Times, request: RequestView) -> ThreadStanding | None:
     """How a request stands, for whoever answers the customer next."""
-    at = times.at(request.updated_at)
+    at = times.told(request.updated_at)
     waiting = [one for one in request.actions if one.status == "pending_approval"]
     if waiting and waiting[0].approval is not None:
         roles = " and ".join(one.replace("_", " ") for one in waiting[0].approval.roles)

@@ -256,7 +256,7 @@ def card_of(
         steps_title=_steps_title(view, asks=asks),
         total_label=_total_label(view, changed=bool(changes)),
         yes=_yes(view),
-        who_wrote=f"{who_wrote(view, visit.times.at(view.created_at))} "
+        who_wrote=f"{who_wrote(view, visit.times.told(view.created_at))} "
         "What it says happened is not checked.",
         titles={step.id: title_of(step) for step in view.steps},
         struck=frozenset(step.id for step in view.steps if is_struck(step)),
@@ -306,7 +306,7 @@ def _asked(visit: Visit, view: SolutionView, name: str) -> StatusSentence | None
         return None
     by = "You have" if view.question.by == visit.person.id else f"{view.question.by} has"
     return StatusSentence(
-        title=f"{by} asked {name} {visit.times.at(view.question.asked_at)}: “{view.question.text}”",
+        title=f"{by} asked {name} {visit.times.told(view.question.asked_at)}: “{view.question.text}”",
         text="The answer will stand here, on a card of its own. A yes or no counts also without.",
         kind="wait",
     )
@@ -336,7 +336,7 @@ def _line(step: StepView, times: Times, *, pending: bool) -> str:
         receipt = f" {step.receipt.id}" if step.receipt is not None else ""
         undone = " It was taken back later." if status is Status.COMPENSATED else ""
         nobody = " Needed nobody." if step.needs == "nobody" else ""
-        return f"Done {times.at(step.updated_at)}.{receipt}{undone}{nobody}"
+        return f"Done {times.told(step.updated_at)}.{receipt}{undone}{nobody}"
     if status in _NOT_DONE or status in _ENDED_BADLY:
         why = "" if step.error is None else f": {step.error.message}"
         words = {
@@ -354,7 +354,7 @@ def _line(step: StepView, times: Times, *, pending: bool) -> str:
         alone = "Needs nobody. " if step.needs == "nobody" else ""
         return f"{alone}{step.consequence}"
     where = " at the provider" if status is Status.ACCEPTED else ""
-    return f"Under way{where} since {times.at(step.updated_at)}."
+    return f"Under way{where} since {times.told(step.updated_at)}."
 
 
 def _line_of(visit: Visit, view: SolutionView, step: StepView) -> str:
@@ -387,7 +387,7 @@ def _people(visit: Visit, view: SolutionView) -> tuple[Agrees, ...]:
     found = [
         Agrees(
             who="You" if person == visit.person.id else person,
-            text=f" said yes {visit.times.at(at[person])}" if person in at else " said yes",
+            text=f" said yes {visit.times.told(at[person])}" if person in at else " said yes",
             said=True,
         )
         for person in view.agreed
@@ -426,7 +426,7 @@ def _note(visit: Visit, view: SolutionView, *, may: bool, answered: bool) -> Sta
     said = status_sentence(visit, view)
     if view.status == ApprovalStatus.APPROVED:
         if view.starts_at is not None:
-            at = f"It starts {visit.times.at(view.starts_at)}."
+            at = f"It starts {visit.times.told(view.starts_at)}."
             return StatusSentence(title=f"{said.title} {said.text}.", text=at, kind="wait")
         whole = f"All {number_word(len(done))} steps are done" if len(done) > 1 else "It is done"
         text = (
@@ -450,10 +450,10 @@ def status_sentence(visit: Visit, view: SolutionView) -> StatusSentence:
         votes = [vote for vote in view.votes if vote.decision == words[1]]
         people = list(dict.fromkeys(vote.person for vote in votes))
         who = join(["You" if one == visit.person.id else one for one in people]) or "Somebody"
-        when = visit.times.at(votes[-1].at) if votes else ""
+        when = visit.times.told(votes[-1].at) if votes else ""
         return StatusSentence(title=f"{who} {words[0]}", text=when)
     if view.status == ApprovalStatus.EXPIRED:
-        until = visit.times.at(view.expires_at)
+        until = visit.times.told(view.expires_at)
         return StatusSentence(title="Nobody answered, which counts as no", text=f"until {until}")
     if view.status == ApprovalStatus.WITHDRAWN:
         return StatusSentence(title="Withdrawn by the customer", text="Nobody can say yes any more")
