@@ -305,8 +305,9 @@ def _asked(visit: Visit, view: SolutionView, name: str) -> StatusSentence | None
     if view.question is None:
         return None
     by = "You have" if view.question.by == visit.person.id else f"{view.question.by} has"
+    when = visit.times.told(view.question.asked_at)
     return StatusSentence(
-        title=f"{by} asked {name} {visit.times.told(view.question.asked_at)}: “{view.question.text}”",
+        title=f"{by} asked {name} {when}: “{view.question.text}”",
         text="The answer will stand here, on a card of its own. A yes or no counts also without.",
         kind="wait",
     )

@@ -6,5 +6,6 @@ anything else, `{list}` several of them, `a, b and c`; `{answer}`, `{nothing}` a
 
 Where to look, one noun each: `menu` (with times and what the script says) · `inbox` · `card` ·
 `step` · `reason` · `stop` · `action` · `work` · `people` · `figures` · `policy` · `case` · `seat` ·
-`repair` · `audit` · `entry` · `question`; `every` has all of them together.
+`repair` · `audit` · `entry` · `question` · `refusal` · `finding` ·
+`change`; `every` has all of them together.
 """
