@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sayso.errors import RefusedError
 from sayso.money import Money
@@ -152,11 +152,11 @@ class Language:
         said = format_skeleton("yMMMd" if year else "MMMd", at, locale=self.locale)
         return said if self.code == ENGLISH else said.replace(" ", "\u00a0")
 
-    def join(self, parts: Sequence[str]) -> str:
-        """`a, b and c`."""
+    def join(self, parts: Sequence[str], style: Literal["standard", "or"] = "standard") -> str:
+        """`a, b and c`; with the style `or`, `a, b or c`."""
         from babel.lists import format_list
 
-        return format_list(list(parts), style="standard", locale=self.locale) if parts else ""
+        return format_list(list(parts), style=style, locale=self.locale) if parts else ""
 
 
 @cache
@@ -208,6 +208,10 @@ class _Writer:
 
     def list(self, text: str) -> str:
         return self.language.join([self.line(part) for part in re.split(r", | and ", text)])
+
+    def any(self, text: str) -> str:
+        parts = re.split(r",? or |, ", text)
+        return self.language.join([self.line(one.replace("_", " ")) for one in parts], "or")
 
     def number(self, text: str) -> str:
         digits = text.removesuffix("+").replace(",", "")

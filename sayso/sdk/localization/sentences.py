@@ -42,6 +42,8 @@ _SEVERAL = re.compile(r"“|[.?] ")
 """A sentence that quotes, or that is several, is looked for in the whole text first."""
 _PLACE = re.compile(r"\{([a-z_]+)(\d*)\}")
 _ALL_MONEY = re.compile(_KINDS["money"])
+_ALTERNATIVES = re.compile(r"`[^`]+`(?:(?:, or | or |, )`[^`]+`)*(?:,? or )`[^`]+`")
+"""Words of which any will do, as rules name them: "`USD`, `EUR` or `GBP`"."""
 
 
 class Writer(Protocol):
@@ -53,6 +55,10 @@ class Writer(Protocol):
 
     def list(self, text: str) -> str:
         """Several: `a, b and c`."""
+        ...
+
+    def any(self, text: str) -> str:
+        """Several of which one will do: `a, b or c`."""
         ...
 
     def number(self, text: str) -> str:
@@ -102,6 +108,8 @@ class Sentences:
             return self._translate(text)
         if _ALL_MONEY.fullmatch(text):
             return writer.money(text)
+        if _ALTERNATIVES.fullmatch(text):
+            return writer.any(text)
         made = self._made_of(text, self._of_several, writer)
         if made is not None:
             return made
@@ -140,5 +148,7 @@ class Sentences:
                 return writer.line(value)
             case "list" | "nothing":
                 return writer.list(value)
+            case "any":
+                return writer.any(value)
             case _:
                 return value

@@ -238,7 +238,7 @@ def _next(query: InboxQuery, page: InboxPage) -> str:
 
 def _asked(group: SolutionGroup) -> str:
     """What asked about all of them; in words where these are the same for each."""
-    return f"“{group.why}”" if group.why else f"one kind, each with its own reason ({group.rule})"
+    return f"“{group.why}”" if group.why else f"one kind, such as “{group.items[0].lead.why}”"
 
 
 def _money(group: SolutionGroup) -> str:

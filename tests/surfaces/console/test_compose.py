@@ -59,7 +59,7 @@ async def test_it_is_done_by_forms_with_scripts_off(tmp_path: Path) -> None:
         places = {one.headers["location"] for one in answers}
         (place,) = places
         assert place.startswith(f"{ROOT}/solution/apr_"), "sent twice is asked once"
-        card = (await browser.get(place)).text
+        card = re.sub(r"</?time[^>]*>", "", (await browser.get(place)).text)
         assert "Written by maria today at 12:00, not by the customer." in card
         assert "The kettle &lt;b&gt;leaks&lt;/b&gt;" in card
         assert len(await console.sayso.actions.list()) == 1
