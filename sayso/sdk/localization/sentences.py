@@ -82,7 +82,9 @@ class _Sentence:
             parts.append(re.escape(self.english[at : found.start()]))
             parts.append(f"(?P<{found[1]}{found[2]}>{_KINDS.get(found[1], '.+?')})")
             at = found.end()
-        return re.compile("".join((*parts, re.escape(self.english[at:]))), re.DOTALL)
+        # A full stop ends the sentence, and is not of its last value.
+        end = re.escape(self.english[at:]) or r"(?<!\.)"
+        return re.compile("".join((*parts, end)), re.DOTALL)
 
     @cached_property
     def longest(self) -> str:

@@ -200,7 +200,8 @@ def _asked_by(case: _Case) -> CasePart:
     if first is None:
         return CasePart(label="Asked by", lines=())
     kind, _, name = first.actor.partition(":")
-    through = "" if kind == "person" else f", through {kind} {name}"
+    program = case.visit.times.language.say_of_log(f"{kind} {name}")
+    through = "" if kind == "person" else f", through {program}"
     how = first.body.get("data", {}).get("assurance", "")
     how = f" They were {_HOW.get(how, how)}." if how else ""
     words = tuple(content for role, content in case.turns if role == "customer")
