@@ -26,7 +26,7 @@ PSEUDO = r"""
 }
 """
 """A pseudo-locale: every text of the page a half longer, from right to left, money in dinars."""
-OVERFLOWING = """
+OVERFLOWING = r"""
 () => {
   const wide = document.documentElement.clientWidth;
   const cut = [...document.querySelectorAll('main *, header *')].filter(one => {

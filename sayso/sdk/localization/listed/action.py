@@ -26,6 +26,7 @@ STATUSES = (
 """Of actions and requests, as they stand beside them."""
 
 ACTION = (
+    "{action} {money}: {line}",
     "Asked",
     "Asked back",
     "Waited for the customer",
