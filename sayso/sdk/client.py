@@ -141,6 +141,8 @@ class Sayso(Nouns):
         try:
             if self._container is not None:
                 try:
+                    if self._indexes is not None:
+                        await self._indexes.stop()
                     await self._container.rejected_calls.flush()
                     if self._oidc is not None:
                         await self._oidc.sessions.close()

@@ -215,8 +215,10 @@ class Audit(Resource):
         self, tenant: Tenant, query: Query, limit: int, before: int | None, *, verified: bool
     ) -> tuple[list[StoredEntry], list[EntryProof]]:
         store, index = self._container.store, None
-        if verified or needs_index(query):
+        if verified:
             index = await self._indexes.filled(store, tenant)
+        elif needs_index(query):
+            index = await self._indexes.filling(store, tenant)
         if not verified:
             found = await store.read(
                 lambda reader: read_page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import threading
@@ -19,6 +20,9 @@ from sayso.store.private_files import make_private_folder
 
 logger = logging.getLogger("sayso.audit")
 
+PATIENCE_S = 1.0
+"""So long a question waits for an index, in which it takes in some 20,000 entries."""
+
 
 class LogIndexes:
     """Opens and fills the index of each tenant's log.
@@ -26,10 +30,13 @@ class LogIndexes:
     Args:
         folder: where the files are, one for each tenant; made if need be. Where nothing can be
             written, they are temporary, and gone with the process.
+        patience_s: how long a question waits for an index that is being filled.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience_s: float = PATIENCE_S) -> None:
         self._folder = folder
+        self._patience_s = patience_s
+        self._filling: dict[Tenant, asyncio.Task[None]] = {}
         self._lock = threading.Lock()
         self._open: dict[Tenant, LogIndex | None] = {}
 
@@ -39,11 +46,33 @@ class LogIndexes:
         The first time, and after the file was deleted, this reads the whole log.
         """
         index = self._of(tenant)
+        if index is not None:
+            await _fill(store, index)
+        return index
+
+    async def filling(self, store: Store, tenant: Tenant) -> LogIndex | None:
+        """The index as far as it is soon; what it does not hold yet is filled in meanwhile.
+
+        A question that is answered by it reads the rest from the log, newest first, so nothing is
+        missing from the answer.
+        """
+        index = self._of(tenant)
         if index is None:
             return None
-        while await store.read(lambda reader: fill(index, reader, size_of(reader, tenant))):
-            pass
+        task = self._filling.get(tenant)
+        if task is None or task.done():
+            task = asyncio.create_task(_fill(store, index), name="sayso fills an index")
+            self._filling[tenant] = task
+        done, _ = await asyncio.wait([task], timeout=self._patience_s)
+        for ended in done:
+            ended.result()
         return index
+
+    async def stop(self) -> None:
+        """End what is being filled; the next question goes on from there."""
+        for task in self._filling.values():
+            task.cancel()
+        await asyncio.gather(*self._filling.values(), return_exceptions=True)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -71,6 +100,12 @@ class LogIndexes:
         except sqlite3.Error as error:
             logger.warning("no index at all: %s", error)
             return None
+
+
+async def _fill(store: Store, index: LogIndex) -> None:
+    tenant = index.tenant
+    while await store.read(lambda reader: fill(index, reader, size_of(reader, tenant))):
+        pass
 
 
 def fill(index: LogIndex, reader: Reader, size: int) -> int:
