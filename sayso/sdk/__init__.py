@@ -7,6 +7,7 @@
 - `views` are what callers get, `words` the sentences in them, `chat` what every chat shows and
   takes alike, `progress` how a request goes on while somebody waits;
 - `background` is what a server and a worker do by themselves;
+- `databases` has tenants in several databases, and moves them;
 - `connectors` opens a workspace's connectors and makes new ones; `setup` makes and checks a
   workspace.
 """

@@ -130,7 +130,7 @@ class Sayso(Nouns):
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
             sending = WebhookSender(self._container, self._workspace).run()
             self._tasks.append(asyncio.create_task(sending))
-            if self._workspace.settings.desk:
+            if self._workspace.settings.desk and not self._workspace.database:
                 from sayso.sdk.desk.loop import DeskLoop
 
                 serving = DeskLoop(self._container, self._workspace.settings.desk).run()

@@ -62,6 +62,7 @@ from sayso.sdk.background.rejected_calls import RejectedCalls
 from sayso.sdk.background.reload import LoadedView, Reloads, settings_digest
 from sayso.sdk.connectors.catalog import ActionCatalog
 from sayso.sdk.connectors.load import load_connectors
+from sayso.sdk.databases.operator_copy import OperatorCopies
 from sayso.sdk.desk.law import OwnWordsByLedger
 from sayso.sdk.desk.own import OWN, OwnDesk
 from sayso.sdk.privacy.eraser import ErasedList, Eraser
@@ -92,7 +93,7 @@ GRACE_S = 10.0
 class Container:
     """Everything of an open workspace."""
 
-    folder: Path
+    state: Path
     tenant: Tenant
     context: EngineContext
     clock: Clock
@@ -129,6 +130,7 @@ class Container:
     handlers: Mapping[str, Handler]
     dispatcher: Dispatcher
     changes: StoreChanges
+    copies: OperatorCopies | None
     telemetry: Telemetry
     settings_sha256: str
     verified_micros: int
@@ -141,17 +143,21 @@ class Container:
         What cannot be done now is done with the first call, which says why when it cannot be: a
         log that was tampered with can still be looked at, and one on a full disk be read.
         """
-        for tenant, (why, sort) in read_alarms(self.folder).items():
+        for tenant, (why, sort) in read_alarms(self.state).items():
             self.log.refuse(tenant, why, sort)
-        for tenant, (size, _) in read_heads(self.folder).items():
+        for tenant, (size, _) in read_heads(self.state).items():
             self.log.saw(tenant, size)
         with contextlib.suppress(SaysoError):
             trouble = await vault_trouble(self.store, self.keyring, quick=True)
             cause = None if trouble is None else cause_of(trouble.code)
             if trouble is not None and cause is Cause.WRONG_KEY:
                 self.log.halt(cause, trouble, OPENED)
+        tells = not self.log.is_copy(self.tenant)
         with contextlib.suppress(SaysoError):
-            await self.directory.begin(self.store, self.tenant, lambda: to_micros(self.clock.now()))
+            await self.directory.begin(self.store, self.tenant, self._now, tells=tells)
+
+    def _now(self) -> int:
+        return to_micros(self.clock.now())
 
     async def check(self) -> None:
         """Whether there is something to judge by; closes itself again where there is not.
@@ -256,7 +262,7 @@ def build_container(
     )
     rejected_calls = RejectedCalls(ground.store, ground.log, clock, ground.tenant)
     return Container(
-        folder=workspace.folder,
+        state=workspace.state,
         tenant=ground.tenant,
         context=ground.context,
         clock=clock,
@@ -298,6 +304,7 @@ def build_container(
         handlers=handlers,
         dispatcher=_dispatcher(ground, handlers),
         changes=StoreChanges(ground.store.version),
+        copies=OperatorCopies.of(workspace, ground.store, ground.tenant),
         telemetry=ground.telemetry,
         settings_sha256=settings_digest(workspace),
         verified_micros=ground.settings.customers.verified_micros,
@@ -367,7 +374,11 @@ def _lay_ground(
     registry = load_connectors(workspace, clock, connectors, connections) if act else Connectors(())
     registry.believe(settings.customers.default)
     log = AuditLog(
-        settings.workspace.name, workspace.signer(), clock, successor=workspace.next_signer()
+        settings.workspace.name,
+        workspace.signer(),
+        clock,
+        successor=workspace.next_signer(),
+        copies=workspace.copies,
     )
     store = store or open_store(workspace)
     if connections is not None:

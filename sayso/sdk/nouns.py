@@ -303,7 +303,7 @@ class Nouns:
         from sayso.sdk.audit.index import LogIndexes
 
         if self._indexes is None:
-            self._indexes = LogIndexes(self._workspace.folder / ".sayso" / "index")
+            self._indexes = LogIndexes(self._workspace.state / ".sayso" / "index")
         return Audit(self.container, self._workspace, self._indexes)
 
     @property

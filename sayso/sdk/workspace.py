@@ -16,14 +16,17 @@ from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.audit.signing.keys import LogSigner
 from sayso.connectors.vault import MAKE_A_KEY
 from sayso.errors import Code, ConfigError, RefusedError
+from sayso.frozen import replace
 from sayso.secret import Secret, resolve_reference
 from sayso.settings import FILE_NAME, Settings, VaultSection, read_settings
+from sayso.settings.store import HOME_DATABASE, StoreSection
 from sayso.store.private_files import PRIVATE_FILE, make_private_folder
 from sayso.text import plain
 
 if TYPE_CHECKING:
     from sayso.actions.policy.reading import ReadPolicy  # brings Cedar along
 
+DATABASE_VARIABLE = "SAYSO_DATABASE"
 _DRAFT_NAME = re.compile(r"policies/[a-z0-9][a-z0-9_.-]{0,60}\.(?:cedar|toml|txt)")
 
 
@@ -34,23 +37,67 @@ class Workspace:
     Attributes:
         folder: absolute.
         environment: where `env:` references look.
+        database: which of `[store.databases]` the rows are in; empty for `[store] url`, where the
+            operator's log goes on. Every other one has a copy of that log.
     """
 
     folder: Path
     settings: Settings
     environment: Mapping[str, str]
+    database: str = ""
 
     @classmethod
     def load(cls, path: Path, environment: Mapping[str, str]) -> Workspace:
         """Read a workspace from its folder or from its sayso.toml.
 
+        `SAYSO_DATABASE` names which of its databases is meant, `home` unless it does.
+
         Raises:
             ConfigError: `no_workspace`, `invalid_setting`.
         """
         file = path / FILE_NAME if path.is_dir() else path
-        return cls(
+        home = cls(
             folder=file.parent.absolute(), settings=read_settings(file), environment=environment
         )
+        named = environment.get(DATABASE_VARIABLE, "")
+        return home.in_database(named) if named else home
+
+    @property
+    def copies(self) -> Mapping[str, str]:
+        """Of whose logs the database has a copy alone, and in which database each goes on."""
+        return {self.settings.workspace.tenant: HOME_DATABASE} if self.database else {}
+
+    @property
+    def has_several(self) -> bool:
+        """Whether tenants are in several databases."""
+        return bool(self.database or self.settings.store.databases)
+
+    def in_database(self, name: str) -> Workspace:
+        """The same workspace with its rows in another of its databases.
+
+        Raises:
+            ConfigError: `invalid_setting`, when there is none of that name.
+        """
+        if name == (self.database or HOME_DATABASE):
+            return self
+        store = self.settings.store
+        if name not in store.databases:
+            there = ", ".join([HOME_DATABASE, *sorted(store.databases)])
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                f"there is no database `{name[:40]}` among [store.databases]",
+                next_step=f"name one of {there}, or add it",
+            )
+        section = StoreSection(url=store.databases[name], region=store.region)
+        settings = self.settings.model_copy(update={"store": section})
+        return replace(self, settings=settings, database=name)
+
+    @property
+    def state(self) -> Path:
+        """The folder in which is kept, below `.sayso`, what processes know of this database."""
+        if not self.database:
+            return self.folder
+        return self.folder / ".sayso" / "databases" / self.database
 
     @property
     def store_url(self) -> str:
@@ -264,6 +311,30 @@ def compile_policy(document: PolicyDocument, actions: tuple[Action, ...]) -> Rea
     from sayso.actions.policy.reading import read_policy  # Cedar loads when used
 
     return read_policy(document, actions)
+
+
+def compile_here(
+    workspace: Workspace, document: PolicyDocument, actions: tuple[Action, ...]
+) -> ReadPolicy:
+    """The same of a workspace's policy, which has to hold in each of its databases.
+
+    Raises:
+        ConfigError: `invalid_policy`, also for what counts tenants that are in several databases.
+    """
+    read = compile_policy(document, actions)
+    if not workspace.has_several:
+        return read
+    together = [f"the limit `{one.id}`" for one in read.limits.limits if one.across]
+    together += [] if read.dials.is_open else ["the roll-out"]
+    if together:
+        raise ConfigError(
+            Code.INVALID_POLICY,
+            f"{together[0]} counts all tenants together, and they are in several databases, each of"
+            " which would count for itself",
+            next_step='have it count each tenant, without `across = "tenants"` and `of ='
+            ' "workspace"`, or keep all tenants in one database',
+        )
+    return read
 
 
 def write_secret_file(path: Path, content: str) -> None:

@@ -17,10 +17,14 @@ from sayso.sdk.background.generations import Beside, serve_generations
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.chat.finding import DoctorFinding
 from sayso.sdk.client import Sayso
+from sayso.sdk.databases.attending import attended
+from sayso.sdk.databases.open_ones import Databases
+from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.http.app import create_app
+from sayso.surfaces.http.by_database import ByDatabase
 from sayso.surfaces.http.server import GRACE_S, LateApp, ReplaceableApp, serve
 
 _CONSOLE: Final = "sayso.surfaces.console.app"
@@ -76,7 +80,15 @@ async def serve_site(
 
     @asynccontextmanager
     async def live(workspace: Sayso) -> AsyncGenerator[Starlette]:
-        async with (beside or nullcontext)(workspace), open_site(workspace) as app:
+        def opening(where: Workspace) -> Sayso:
+            return Sayso(where, mode="run", telemetry=workspace.container.telemetry)
+
+        runs = beside or nullcontext
+        async with (
+            runs(workspace),
+            attended(workspace, opening, runs) as others,
+            open_site(workspace, others) as app,
+        ):
             yield app
 
     async def serve_it(held: ReplaceableApp) -> None:
@@ -86,8 +98,12 @@ async def serve_site(
 
 
 @asynccontextmanager
-async def open_site(sayso: Sayso) -> AsyncGenerator[Starlette]:
-    """The app of an open workspace; its channels tell what is due while it is open."""
+async def open_site(sayso: Sayso, databases: Databases | None = None) -> AsyncGenerator[Starlette]:
+    """The app of an open workspace; its channels tell what is due while it is open.
+
+    Args:
+        databases: those of other tenants, whose API is served beside its own.
+    """
     settings = sayso.workspace.settings.console
     site = ConsoleSite(url=settings.url, frame_ancestors=settings.frame_ancestors)
     routes: list[BaseRoute] = [
@@ -99,7 +115,8 @@ async def open_site(sayso: Sayso) -> AsyncGenerator[Starlette]:
     async with AsyncExitStack() as stack:
         for channel in _channels(sayso.workspace.settings):
             routes += await stack.enter_async_context(channel(sayso))
-        yield Starlette(routes=[*routes, Mount("/", create_app(sayso))])
+        api = create_app(sayso) if databases is None else ByDatabase(databases, create_app)
+        yield Starlette(routes=[*routes, Mount("/", api)])
 
 
 def _console(sayso: Sayso, site: ConsoleSite) -> Starlette:

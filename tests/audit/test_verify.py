@@ -17,7 +17,8 @@ from sayso.audit.verify import main, verify
 
 MODULES = """
 errors ids money verdicts
-audit audit.entry audit.fields audit.io_errors audit.log_of_logs audit.safe_open audit.verify
+audit audit.entry audit.fields audit.io_errors audit.log_of_logs audit.place
+audit.safe_open audit.verify
 audit.segments audit.segments.sealed audit.segments.segment
 audit.signed_note audit.signed_note.consistency_proof
 audit.signed_note.cosignature audit.signed_note.cosigned_checkpoints

@@ -73,6 +73,12 @@ PROMISES: dict[str, Promise] = {
         " roles and row security hold there, and nothing is changed where it came from",
         "invariants 3 and 9",
     ),
+    "deploy:tenant-moved": Promise(
+        "A tenant is moved to another database with all that it has; killed at any step, the same"
+        " command goes on; it takes no work in two places, and no stop of all leaves one out"
+        " without a word",
+        "invariants 3 and 9",
+    ),
     "docs:rotate": Promise(
         "Each key is rotated by what its page has you type: what was done before is still read, and"
         " the log verifies in between and afterwards.",

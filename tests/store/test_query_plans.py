@@ -29,6 +29,13 @@ WALKS = {
     "personal.some_id",  # one row, when a workspace is opened
     "personal.some_wrappings",  # 64 rows, when a workspace is opened
     "personal.wrappings",  # all customers' keys, when an operator checks
+    "tenant.entries",  # one row, at the end of the log
+    "tenant.park_actions",  # once, when a tenant is moved
+    "tenant.park_outbox",  # once, when a tenant is moved
+    "tenant.park_requests",  # once, when a tenant is moved
+    "tenant.wake_actions",  # once, when a tenant is moved
+    "tenant.wake_outbox",  # once, when a tenant is moved
+    "tenant.wake_requests",  # once, when a tenant is moved
     "work.count",  # what is people's, which an index has alone, is counted
     "work.late",  # the same, each minute
     "work.waiting",  # the same, put in order by how long it waits

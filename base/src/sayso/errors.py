@@ -100,6 +100,8 @@ class Code(StrEnum):
     STORE_NOT_EMPTY = "store_not_empty"
     STORE_HALF_COPIED = "store_half_copied"
     DAMAGED = "damaged"
+    TENANT_MOVING = "tenant_moving"
+    TENANT_MOVED = "tenant_moved"
     ACTION_LOST_LEASE = "action_lost_lease"
     TAMPERED = "tampered"
     UNSAID_CHANGE = "unsaid_change"
@@ -212,6 +214,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.STORE_NOT_EMPTY: CodeInfo("the database has rows already", 503),
     Code.STORE_HALF_COPIED: CodeInfo("a copy into the database has not ended", 503),
     Code.DAMAGED: CodeInfo("the medium is damaged", 503),
+    Code.TENANT_MOVING: CodeInfo("the tenant is being moved to another database", 503),
+    Code.TENANT_MOVED: CodeInfo("the tenant is in another database", 503),
     Code.ACTION_LOST_LEASE: CodeInfo("another worker took over", 409),
     Code.TAMPERED: CodeInfo("the log does not verify", 500),
     Code.UNSAID_CHANGE: CodeInfo("an entry does not say what would be stored", 500),

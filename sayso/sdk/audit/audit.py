@@ -381,10 +381,17 @@ class Audit(Resource):
         if not is_postgres(self._workspace):
             path = self._workspace.store_path
             trust = trusting([tenant] if tenant else {self._container.tenant, *tenants_of(path)})
-            found = verify_database(path, trust=trust, tenant=tenant, deep=deep, progress=progress)
+            found = verify_database(
+                path,
+                trust=trust,
+                tenant=tenant,
+                deep=deep,
+                progress=progress,
+                copies=self._workspace.copies,
+            )
             return self._noted(found)
         with open_snapshot(self._workspace) as reader:
-            sources = list(read_sources(reader, tenant))
+            sources = list(read_sources(reader, tenant, copies=self._workspace.copies))
             trust = trusting({tenant or self._container.tenant, *(one.tenant for one in sources)})
             entered = read_entered_heads(reader) if tenant is None else ()
             found = verify_sources(
@@ -405,7 +412,7 @@ class Audit(Resource):
         if not found.findings and good & log.refused.keys():
             for tenant in good:
                 log.accept(Tenant(tenant))
-            write_alarms(self._workspace.folder, log.refused)
+            write_alarms(self._workspace.state, log.refused)
         return found
 
     async def export(

@@ -25,7 +25,7 @@ from sayso.audit.verifier.verification import Check, Damage, Findings
 from sayso.audit.verifier.walk import Walk
 from sayso.errors import Code, IntegrityError
 from sayso.ids import Tenant
-from sayso.sdk.audit.stored import own_vkeys, read_head, read_keys, read_sealed
+from sayso.sdk.audit.stored import has_gone_from, own_vkeys, read_head, read_keys, read_sealed
 from sayso.store.base import Reader, Row, SqlValue, integer, text
 
 ENTRIES = 150
@@ -55,6 +55,7 @@ class LogJudge:
         log: knows which key signs.
         keyring: opens what is sealed of customers.
         known: the size and the root that the log had when it verified; it never has another past.
+        is_copy: the log goes on in another database, and its rows are there.
 
     Attributes:
         findings: what is wrong. What decides against the log stays in it; begin with another judge
@@ -63,11 +64,18 @@ class LogJudge:
     """
 
     def __init__(
-        self, log: AuditLog, keyring: Keyring, tenant: Tenant, known: Known = (0, b"")
+        self,
+        log: AuditLog,
+        keyring: Keyring,
+        tenant: Tenant,
+        known: Known = (0, b""),
+        *,
+        is_copy: bool = False,
     ) -> None:
         self.findings = Findings(tenant=tenant)
         self.known = self._before = known
         self._tenant = tenant
+        self._is_copy = is_copy
         self._origin = log.origin_of(tenant)
         self._trust = Trust.parse(own_vkeys(log, [tenant]))
         self._keyring = keyring
@@ -98,6 +106,8 @@ class LogJudge:
             self._left = list(ROWS)
         if not self._read_on(reader, walk):
             return JudgeProgress.BEHIND
+        if self._left and self._round is None and self._is_elsewhere(reader):
+            self._left = []
         if self._left:
             self._compare(reader, walk, self._left[0])
             return JudgeProgress.ON
@@ -106,6 +116,10 @@ class LogJudge:
         self._left = list(ROWS)
         self.findings.warnings.clear()
         return JudgeProgress.OVER
+
+    def _is_elsewhere(self, reader: Reader) -> bool:
+        """Whether the log's rows are in another database."""
+        return self._is_copy or has_gone_from(reader, self._tenant)
 
     def _begun(self, reader: Reader, *, deep: bool) -> Walk:
         sealed = SealedPart(

@@ -144,9 +144,11 @@ def build_publisher(sayso: Sayso) -> Publisher:
         if place.timestamp is not None
     }
     outside = [open_place(workspace, place) for place in section.places]
+    # Two databases that each went on with one log of logs would contradict each other.
+    inside = [] if workspace.database else [LogOfLogs(store, sayso.container.log)]
     return Publisher(
         store,
-        [LogOfLogs(store, sayso.container.log), *outside],
+        [*inside, *outside],
         sayso.container.clock,
         pace=pace,
         paces={

@@ -248,7 +248,7 @@ class LogSegments(Resource):
         if tenant == LOGS:
             return [place.name for place in places]
         own = [place.name for place in places if not place.only_logs]
-        return [*own, LOGS] if places else own
+        return [*own, LOGS] if places and not self._workspace.database else own
 
     async def check(self, by: Token, asked: str) -> None:
         """Refuse who may not seal or prune; a refusal is an entry.

@@ -82,7 +82,7 @@ class SelfAudit:
         self._container = sayso.container
         self._workspace = sayso.workspace
         self._judges: dict[Tenant, LogJudge] = {}
-        self._known: dict[Tenant, Known] = {**read_heads(sayso.workspace.folder)}
+        self._known: dict[Tenant, Known] = {**read_heads(sayso.workspace.state)}
         self._kept = dict(self._known)
         self._asks_server = is_postgres(sayso.workspace)
         self._pace = Pace()
@@ -139,7 +139,7 @@ class SelfAudit:
             t: one for t, one in self._known.items() if t not in self._container.log.refused
         }
         if verified != self._kept:
-            keep_heads(self._workspace.folder, verified)
+            keep_heads(self._workspace.state, verified)
             self._kept = verified
         log = self._container.log
         for cause in _TROUBLES.values():
@@ -218,7 +218,13 @@ class SelfAudit:
         judge = self._judges.pop(tenant, None)
         if judge is None:
             known = self._known.get(tenant, (0, b""))
-            judge = LogJudge(self._container.log, self._container.keyring, tenant, known)
+            judge = LogJudge(
+                self._container.log,
+                self._container.keyring,
+                tenant,
+                known,
+                is_copy=tenant in self._workspace.copies,
+            )
         self._judges[tenant] = judge
         if len(self._judges) > _MOST_JUDGES:
             del self._judges[next(iter(self._judges))]
@@ -235,7 +241,7 @@ class SelfAudit:
                 "the log of %s does not verify, so nothing is signed on top of it: %s", tenant, why
             )
         log.refuse(tenant, unverified(tenant, why, sort), sort)
-        write_alarms(self._workspace.folder, log.refused)
+        write_alarms(self._workspace.state, log.refused)
 
     def _halt(self, cause: Cause, why: SaysoError) -> None:
         log = self._container.log
@@ -247,7 +253,7 @@ class SelfAudit:
         log = self._container.log
         if tenant in log.refused:
             log.accept(tenant)
-            write_alarms(self._workspace.folder, log.refused)
+            write_alarms(self._workspace.state, log.refused)
             logger.warning("the log of %s verifies again", tenant)
 
 

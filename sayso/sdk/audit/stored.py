@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import chain, islice
 from operator import itemgetter
@@ -16,6 +17,7 @@ import orjson
 from sayso.audit.log import AuditLog
 from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
 from sayso.audit.meaning import ROWS
+from sayso.audit.place import ends_here
 from sayso.audit.segments.rows import parse_row
 from sayso.audit.segments.sealed import SealedSegment
 from sayso.audit.signed_note.timestamps import StampedNote
@@ -56,7 +58,11 @@ _STATE = {"action": "log.actions_to_verify", "approval": "log.approvals_to_verif
 
 
 def read_sources(
-    reader: Reader, tenant: str | None, *, auditor: bool = False
+    reader: Reader,
+    tenant: str | None,
+    *,
+    auditor: bool = False,
+    copies: Collection[str] = frozenset(),
 ) -> Iterator[LogSource]:
     """The logs of a snapshot, read page by page while they are judged.
 
@@ -65,12 +71,22 @@ def read_sources(
         tenant: only this log; all when None.
         auditor: read only what `sayso_auditor` may: neither votes nor requests, and no key of a
             subject.
+        copies: logs that go on in another database, whose rows are there.
     """
     known = read_tenants(reader)
     entered = read_entered_heads(reader)
     for name in known:
         if tenant in {None, name}:
-            yield _source(reader, name, entered.get(name, ()), auditor=auditor)
+            gone = name in copies or has_gone_from(reader, name)
+            source = _source(reader, name, entered.get(name, ()), auditor=auditor)
+            yield replace(source, state=None, stored=None) if gone else source
+
+
+def has_gone_from(reader: Reader, tenant: str) -> bool:
+    """Whether a log has ended here, so that its rows are in another database."""
+    head = read_head(reader, tenant)
+    size = 0 if head is None else head.size or 0
+    return size > 0 and ends_here(_body_at(reader, tenant, size - 1))
 
 
 def tenants_of(path: Path) -> list[str]:

@@ -47,6 +47,18 @@ async def work(
             await _work_alone(sayso, stop, at_once, ready)
 
 
+@contextlib.asynccontextmanager
+async def working(sayso: Sayso, *, at_once: int = 32) -> AsyncGenerator[None]:
+    """`work`, while the block runs."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(work(sayso, stop, at_once=at_once), name="sayso works")
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
 async def work_on(
     sayso: Sayso,
     stop: asyncio.Event,
@@ -154,7 +166,7 @@ async def _calling_webhooks(sayso: Sayso) -> AsyncGenerator[None]:
 async def _looking_after_desks(sayso: Sayso) -> AsyncGenerator[None]:
     """As a server does; which of them reads a desk is decided by leases in the store."""
     desks = sayso.workspace.settings.desk
-    if not desks:
+    if not desks or sayso.workspace.database:  # desks are of the workspace's own tenant
         yield
         return
     from sayso.sdk.desk.loop import DeskLoop  # most workspaces have no desk

@@ -27,7 +27,7 @@ from sayso.sdk.resources.processes import LackView, ProcessResource, named_in
 from sayso.sdk.resources.tokens import Token
 from sayso.sdk.views.base import View
 from sayso.sdk.wiring.policy_in_force import PolicyState, along_of, read_state, weigh_change
-from sayso.sdk.workspace import Workspace, compile_policy
+from sayso.sdk.workspace import Workspace, compile_here
 from sayso.store.base import Reader
 
 if TYPE_CHECKING:
@@ -432,7 +432,7 @@ class PolicyResource(Resource):
 
     async def _along(self, was: PolicyDocument | None, now: PolicyDocument) -> Along:
         kinds = await self._container.action_catalog.read()
-        compiled = await asyncio.to_thread(compile_policy, now, kinds.actions)
+        compiled = await asyncio.to_thread(compile_here, self._workspace, now, kinds.actions)
         return along_of(self._container.limit_book, was, compiled, kinds.actions)
 
     async def _read_draft(self, given: Mapping[str, str] | None = None) -> PolicyDocument:
@@ -450,7 +450,7 @@ class PolicyResource(Resource):
                 f"`{place}` cannot be loaded, so nobody can tell whether the policy fits: {why}",
                 next_step="run `sayso check`",
             )
-        await asyncio.to_thread(compile_policy, document, kinds.actions)
+        await asyncio.to_thread(compile_here, self._workspace, document, kinds.actions)
 
 
 def check_of_home(home: str, holder: Token, what: str = "people are") -> None:

@@ -141,7 +141,24 @@ class StopResource(Resource):
                 key=idempotency_key or secrets.token_hex(16),
             )
         )
-        return await self._container.store.read(lambda reader: show_stop(reader, row, home))
+        view = await self._container.store.read(lambda reader: show_stop(reader, row, home))
+        return await self._spread(view)
+
+    async def _spread(self, view: StopView) -> StopView:
+        """Bring a stop of every tenant, or its end, everywhere, and say which databases lack it."""
+        copies = self._container.copies
+        if copies is None or view.scope != "all":
+            return view
+        missed = await copies.spread()
+        if not missed:
+            return view
+        verb = "goes on" if view.status == "released" else "stops"
+        names = ", ".join(f"`{name}`" for name in missed)
+        doubt = (
+            f"it has not reached {names}, where nothing {verb} before it does: "
+            f"{next(iter(missed.values())).message}"
+        )
+        return view.model_copy(update={"doubt": doubt})
 
     async def check(self, scope: str, target: str) -> str:
         """Whether a stop would hold anything, as `engage` asks by itself.
@@ -181,9 +198,10 @@ class StopResource(Resource):
         """
         row = await self._container.stops.resume(resumption)
         self._container.dispatcher.wake()
-        return await self._container.store.read(
+        view = await self._container.store.read(
             lambda reader: show_stop(reader, row, resumption.tenant)
         )
+        return await self._spread(view)
 
     async def list(
         self,

@@ -30,7 +30,7 @@ from sayso.sdk.wiring.agent import make_knowledge, make_model
 from sayso.sdk.wiring.bare_ids import check_bare_ids
 from sayso.sdk.wiring.database import open_store, store_name
 from sayso.sdk.wiring.policy_in_force import read_state
-from sayso.sdk.workspace import Workspace, compile_policy
+from sayso.sdk.workspace import Workspace, compile_here
 from sayso.secret import Secret
 from sayso.settings import FILE_NAME, PlaceSection
 from sayso.settings.base import REFERENCE
@@ -259,7 +259,7 @@ class _Checker:
             actions = tuple(self._actions)
             draft = self._workspace.draft(actions)
             try:
-                calendar = compile_policy(draft, actions).calendar
+                calendar = compile_here(self._workspace, draft, actions).calendar
             except ConfigError as error:
                 if not self._unread:
                     raise
@@ -353,7 +353,7 @@ class _Checker:
         self.looked_at.append(place)
         self._files()
         # What a server or a verification has found: nothing is read for it here.
-        for why, _ in read_alarms(self._workspace.folder).values():
+        for why, _ in read_alarms(self._workspace.state).values():
             self.problems.append(_problem(place, why))
         try:
             store = open_store(self._workspace)

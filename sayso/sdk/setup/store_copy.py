@@ -13,7 +13,7 @@ from sayso.ids import Clock
 from sayso.sdk.resources.processes import STALE_S, ProcessResource
 from sayso.sdk.wiring.database import is_postgres, missing_postgres, open_store, plan_migration
 from sayso.sdk.workspace import Workspace
-from sayso.settings.document import StoreSection
+from sayso.settings.store import StoreSection
 from sayso.store.sqlite.transfer import fill_file, hold_file
 from sayso.store.transfer import Origin, Progress, Target, Transferred, transfer
 

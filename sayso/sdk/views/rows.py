@@ -192,7 +192,8 @@ class StopView(View):
         status: `in_force`, `resume_asked` (by one person, and still in force), `released`.
         target: the connector's, action's or customer's id; empty for `all` and `tenant`.
         held: how many actions of the tenant wait for it now.
-        doubt: why it may hold nothing: no such customer is known here yet. Empty else.
+        doubt: why it may hold nothing, or not everything: no such customer is known here yet, or a
+            database of other tenants was not reached. Empty else.
     """
 
     id: str

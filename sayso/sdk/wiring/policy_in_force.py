@@ -18,8 +18,8 @@ from sayso.actions.policy.document import PolicyDocument, changed_parts
 from sayso.actions.policy.versions import EVERY_TENANT, Version, get_version
 from sayso.actions.rollout.checks import SALT
 from sayso.audit.entry import Json
-from sayso.errors import SaysoError
-from sayso.sdk.workspace import Workspace, compile_policy
+from sayso.errors import Code, ConfigError, SaysoError
+from sayso.sdk.workspace import Workspace, compile_here, compile_policy
 from sayso.store.base import Reader, Store, Transaction
 
 if TYPE_CHECKING:
@@ -169,7 +169,8 @@ class PolicyDrafts:
         """
         kept = self._compiled
         if kept is None or kept[0] != document.sha256:
-            kept = self._compiled = document.sha256, compile_policy(document, self._actions)
+            read = compile_here(self._workspace, document, self._actions)
+            kept = self._compiled = document.sha256, read
         return kept[1]
 
     async def check(self) -> None:
@@ -194,6 +195,12 @@ class PolicyDrafts:
         active = await self._store.read(_active)
         if active is not None and not self._follows:
             return
+        if self._workspace.database:
+            raise ConfigError(
+                Code.STORE_VERSION,
+                "the database has no copy of the operator's log yet, and so no policy",
+                next_step="run `sayso migrate`, which makes it",
+            )
         document = await asyncio.to_thread(self._draft)
         if active is None:
             along = along_of(self._book, None, self.compile(document), self._actions)
@@ -207,7 +214,9 @@ class PolicyDrafts:
 
     @property
     def _follows(self) -> bool:
-        return self._workspace.settings.policy.follow == "files"
+        # The policy is put in force where the operator's log goes on, and copied from there.
+        in_home = not self._workspace.database
+        return in_home and self._workspace.settings.policy.follow == "files"
 
     def _draft(self) -> PolicyDocument:
         document = self._workspace.draft(self._actions)

@@ -70,6 +70,7 @@ COMMANDS: dict[str, str] = {
     "worker": "Carry out what is due, beside other workers, until told to end.",
     "sandbox": "Run a Stripe-compatible provider here, until Ctrl-C.",
     "store": "The database: copy moves it to another store.",
+    "tenant": "Tenants in several databases: show where they are, move one.",
     "migrate": "Bring the database to this version.",
     "doctor": "Say what is installed and how the database is set up.",
 }

@@ -82,7 +82,11 @@ class Here:
 
     def read_for_tenant(self, work: Callable[[Sayso, Tenant], Awaitable[T]]) -> T:
         """The same, for the tenant that is meant."""
-        return self.read(lambda sayso: work(sayso, tenant_of(sayso, self.tenant)))
+        return read_workspace(
+            self.folder,
+            lambda sayso: work(sayso, tenant_of(sayso, self.tenant)),
+            tenant=self.tenant,
+        )
 
     def read_as_person(self, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
         """The same, for the person at the keyboard.

@@ -6,7 +6,8 @@ import asyncio
 import getpass
 import os
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,12 +18,14 @@ from sayso.errors import Code, ConfigError, RefusedError
 from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue, doubled_field
-from sayso.sdk.client import Sayso
+from sayso.sdk.client import Mode, Sayso
+from sayso.settings.store import HOME_DATABASE
 from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
     # Loaded where they are used: a command's help opens no workspace.
     from sayso.actions.model.definition import Subject
+    from sayso.sdk.databases.open_ones import Databases
     from sayso.sdk.resources.tokens import Token
 
 T = TypeVar("T")
@@ -179,11 +182,48 @@ async def requester(sayso: Sayso, otherwise: Actor = CLI) -> Actor:
     return otherwise
 
 
-def read_workspace(folder: Path, work: Callable[[Sayso], Awaitable[T]]) -> T:
-    """What comes of the work in the workspace of this folder."""
+@asynccontextmanager
+async def opened_databases(home: Sayso, mode: Mode) -> AsyncGenerator[Databases]:
+    """The other databases of an open workspace, each opened once it is asked for."""
+    from sayso.sdk.databases.open_ones import Databases  # most workspaces have one
+
+    async with Databases(home, lambda workspace: Sayso(workspace, mode=mode)) as databases:
+        yield databases
+
+
+@asynccontextmanager
+async def _where_tenant_is(
+    home: Sayso, mode: Mode, *, tenant: str | None = None, secret: str = ""
+) -> AsyncGenerator[Sayso]:
+    """The workspace in the database of a tenant, or of the holder of a token."""
+    if not home.workspace.settings.store.databases or not (tenant or secret):
+        yield home
+        return
+    async with opened_databases(home, mode) as databases:
+        name = HOME_DATABASE
+        if tenant:
+            name = await databases.place_of(tenant)
+        else:
+            with suppress(RefusedError):  # who works with it says why
+                name, _ = await databases.holder(secret)
+        async with databases.named(name) as sayso:
+            yield sayso
+
+
+def read_workspace(
+    folder: Path, work: Callable[[Sayso], Awaitable[T]], *, tenant: str | None = None
+) -> T:
+    """What comes of the work in the workspace of this folder.
+
+    Args:
+        tenant: whose database is meant, where there are several.
+    """
 
     async def inside() -> T:
-        async with Sayso.open(folder, mode="read") as sayso:
+        async with (
+            Sayso.open(folder, mode="read") as home,
+            _where_tenant_is(home, "read", tenant=tenant) as sayso,
+        ):
             return await work(sayso)
 
     return run(inside())
@@ -193,7 +233,13 @@ def act_in_workspace(folder: Path, work: Callable[[Sayso], Awaitable[T]]) -> T:
     """The same, after which what may be done is begun."""
 
     async def inside() -> T:
-        async with Sayso.open(folder, mode="decide") as sayso:
+        secret = ""
+        with suppress(RefusedError):
+            secret = person_token(folder)
+        async with (
+            Sayso.open(folder, mode="decide") as home,
+            _where_tenant_is(home, "decide", secret=secret) as sayso,
+        ):
             return await work(sayso)
 
     return run(inside())
@@ -211,7 +257,8 @@ def look_as_person(workspace: Path | None, work: Callable[[Sayso, Token], Awaita
     folder = find_workspace(workspace)
     secret = person_token(folder)
 
-    async def as_person(sayso: Sayso) -> T:
-        return await work(sayso, await sayso.authentication.person(secret, via="cli"))
+    async def as_person(home: Sayso) -> T:
+        async with _where_tenant_is(home, "read", secret=secret) as sayso:
+            return await work(sayso, await sayso.authentication.person(secret, via="cli"))
 
     return read_workspace(folder, as_person)

@@ -1,6 +1,7 @@
 """The HTTP API on FastAPI, thin over the SDK. docs/reference/http-api.md shows it in use.
 
-- `app` puts it together, `server` serves it, `edge` stands around every call;
+- `app` puts it together, `server` serves it, `edge` stands around every call; `by_database` has
+  an app for each of several databases;
 - what comes in: `auth`, `idempotency`, `shapes`; `problem` is what goes wrong;
 - acting: `requests`, `actions`, `approvals`, `solutions`, `work`, `stops`; `idempotency` finds what
   a repeated call did;

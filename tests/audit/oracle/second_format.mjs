@@ -88,7 +88,7 @@ const KINDS = new Set(`log.opened log.head log.sealed log.pruned log.refused rul
   work.taken work.noted work.ended work.late work.away customer.linked customer.unlinked
   customer.code_sent customer.searched customer.verified subject.erasing subject.erased subject.exported
   subject.held subject.release_asked subject.released subject.refused retention.swept
-  calls.turned_away`.split(/\s+/));
+  tenant.placed tenant.leaving tenant.settled tenant.moved calls.turned_away`.split(/\s+/));
 export const isText = (value) => typeof value === "string";
 const matches = (pattern) => (value) => typeof value === "string" && pattern.test(value);
 export const isHash = matches(/^[0-9a-f]{64}$/);

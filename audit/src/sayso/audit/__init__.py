@@ -3,6 +3,7 @@
 | room or file | what |
 |---|---|
 | `log`, `entry` | the only writer of a log, and what one line says |
+| `place` | in which database a log goes on, where there are several |
 | `meaning`, `request_digests` | what an entry means for rows, held against them first |
 | `customer_links` | what entries say of links between accounts, and of what goes over them |
 | `customer_codes` | what entries say of codes, and of who is known by them |

@@ -10,6 +10,7 @@ from sayso.audit import meaning
 from sayso.audit.authority.steps import KINDS
 from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.limit_sums import ToldUse, told_by
+from sayso.audit.place import ENDINGS, HERE, PLACE_KINDS, LogPlace, moved, place_after, place_of
 from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, sign_checkpoint
 from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
@@ -93,6 +94,7 @@ class AuditLog:
         signer: the key that signs the heads.
         clock: gives each entry its time.
         successor: the key that signs from the entry on that introduces it, while there is one.
+        copies: logs of which the database only has a copy, each with where it goes on.
 
     Guarantees: an entry, its leaf in the tree and the signed head are committed with the state
     change that they tell, or none of them is. Units that share a commit share one signature.
@@ -107,6 +109,7 @@ class AuditLog:
         clock: Clock,
         *,
         successor: LogSigner | None = None,
+        copies: Mapping[str, str] | None = None,
     ) -> None:
         self._deployment = deployment
         self._clock = clock
@@ -114,6 +117,9 @@ class AuditLog:
         self._signers: dict[str, tuple[LogSigner, ...]] = {}
         self._own: dict[Tenant, tuple[int, bytes]] = {}
         """What this writer last signed; it may not have been committed, and then is not found."""
+        self._copies = copies or {}
+        self._places: dict[Tenant, LogPlace] = {}
+        """Where each log goes on, by the head that this writer last signed."""
         self._runs: dict[Tenant, OwnRun] = {}
         self._seen: dict[Tenant, int] = {}
         """How many entries each log surely had."""
@@ -222,6 +228,7 @@ class AuditLog:
         Raises:
             ConfigError: `key_mismatch`, when the database's log was signed by another key.
             IntegrityError: `tampered` or `bad_signature`, when the tree is not the signed one.
+            RetryableError: `tenant_moving`, `tenant_moved`.
         """
         if mends:
             assert entry.kind in MENDING, "nothing else is told of a log that is accused"
@@ -230,6 +237,7 @@ class AuditLog:
         else:
             self.check_accepted(tenant)
         frontier = self._grown(tx, tenant)
+        self._check_place(tx, tenant, entry)
         seq = frontier.size
         at_micros = self.now() if at is None else at
         body = entry.body(tenant=tenant, seq=seq, at_micros=at_micros)
@@ -242,6 +250,17 @@ class AuditLog:
         tx.remember((self, tenant), frontier)
         tx.before_commit(f"log.head/{tenant}", lambda final: self._sign(final, tenant))
         return seq
+
+    def _check_place(self, tx: Transaction, tenant: Tenant, entry: Entry) -> None:
+        """Whether the log goes on here, with such an entry."""
+        place = cast("LogPlace", tx.recall((self, tenant, "place")) or HERE)
+        if place is not HERE:
+            ends = (self, tenant, "ends")
+            place.check(tenant, entry.kind, ends=tx.recall(ends) is not None)
+            if entry.kind in ENDINGS:
+                tx.remember(ends, True)
+        if entry.kind in PLACE_KINDS:
+            tx.remember((self, tenant, "place"), place_after(entry.kind, entry.data))
 
     def _note(self, tx: Transaction, tenant: Tenant, entry: Entry, seq: int, body: bytes) -> None:
         """Have it known in this commit, and in this process, what is in force from here on."""
@@ -318,6 +337,15 @@ class AuditLog:
         if reader.recall((self, tenant, "head")) is None:
             reader.ahead("log.head", tenant=tenant)
 
+    def is_copy(self, tenant: Tenant) -> bool:
+        """Whether the database only has a copy of the log, which goes on in another one."""
+        return tenant in self._copies
+
+    def goes_on(self, reader: Reader, tenant: Tenant) -> bool:
+        """Whether the log goes on in this database, and not in another one alone."""
+        gone = read_place(reader, tenant).kind is EntryKind.TENANT_MOVED
+        return not self.is_copy(tenant) and not gone
+
     def hand_over(self, tx: Transaction, tenant: Tenant, *, from_size: int) -> None:
         """Have the successor sign the tenant's heads from this commit on."""
         successor = self.signers_of(tenant)[-1]
@@ -344,6 +372,8 @@ class AuditLog:
         return grown
 
     def _open(self, tx: Transaction, tenant: Tenant) -> Frontier:
+        if tenant in self._copies:
+            raise moved(tenant, self._copies[tenant])
         # One wait for both, while all other writers wait for this one.
         self.ahead(tx, tenant)
         head = self.committed(tx, tenant)
@@ -355,6 +385,9 @@ class AuditLog:
                 if head.size < self._seen.get(tenant, 0):
                     raise rolled_back(tenant, self._seen[tenant], head.size)
                 self._runs[tenant] = OwnRun(heads={head.size: head.frontier})
+                self._places[tenant] = read_place(tx, tenant)
+            place = self._places.get(tenant, HERE)
+            tx.remember((self, tenant, "place"), place)
             return frontier
         if self._seen.get(tenant):
             raise rolled_back(tenant, self._seen[tenant], 0)
@@ -431,7 +464,17 @@ class AuditLog:
         note = sign_checkpoint(checkpoint, signer)
         tx.run("log.head_sign", tenant=tenant, note=note, size=frontier.size, frontier=encoded)
         self._own[tenant] = (frontier.size, encoded)
+        self._places[tenant] = cast("LogPlace", tx.recall((self, tenant, "place")) or HERE)
         self._runs[tenant].sign(frontier.size, encoded)
+
+
+def read_place(reader: Reader, tenant: str) -> LogPlace:
+    """Where a log goes on, by its newest entry about that.
+
+    NOTE: who appends has the head checked, and with it every entry; who only looks has not.
+    """
+    row = reader.one("log.newest_place", tenant=tenant)
+    return place_of(None if row is None else text(row, "body"))
 
 
 def rolled_back(tenant: Tenant, size: int, present: int) -> IntegrityError:

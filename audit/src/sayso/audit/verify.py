@@ -120,12 +120,17 @@ def verify_database(
     deep: bool = True,
     progress: Progress | None = None,
     seen: Seen | None = None,
+    copies: Collection[str] = frozenset(),
 ) -> Verification:
-    """Verify the logs of an SQLite database, in one snapshot, while others may write to it."""
+    """Verify the logs of an SQLite database, in one snapshot, while others may write to it.
+
+    Args:
+        copies: logs that go on elsewhere, whose rows are there and not compared.
+    """
     findings = Findings()
     logs: list[LogVerification] = []
     try:
-        with open_database(path) as database:
+        with open_database(path, copies=copies) as database:
             sources = (
                 database.log(name, deep=deep)
                 for name in database.tenants()

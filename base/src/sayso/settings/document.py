@@ -26,6 +26,7 @@ from sayso.settings.base import (
 from sayso.settings.customers import CustomersSection
 from sayso.settings.desk import DeskSection
 from sayso.settings.planner import PlannerSection
+from sayso.settings.store import StoreSection
 from sayso.settings.surfaces import (
     ApprovalsSection,
     ConsoleSection,
@@ -70,32 +71,6 @@ class WorkspaceSection(Section):
     def region_of(self, tenant: str) -> str | None:
         """Where a tenant's data has to stay; None for anywhere."""
         return self.regions.get(tenant, self.region)
-
-
-class StoreSection(Section):
-    """Where the rows are.
-
-    Attributes:
-        region: where that is; needed where `[workspace] region` is set.
-        url: `sqlite:///FILE`, relative to the workspace; `postgresql://USER@HOST/DATABASE`; or a
-            reference to such a URL, which is where one with a password belongs.
-    """
-
-    url: Annotated[
-        str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file|vault):.+)$")
-    ] = "sqlite:///sayso.db"
-    region: Name | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _holds_no_password(cls, url: str) -> str:
-        authority = url.partition("://")[2].partition("/")[0].partition("?")[0]
-        user = authority.rpartition("@")[0]
-        if url.startswith("postgres") and (":" in user or "password=" in url):
-            raise ValueError(
-                "a password does not belong here; write `env:DATABASE_URL` and put the URL there"
-            )
-        return url
 
 
 class SigningSection(Section):

@@ -1,9 +1,9 @@
-"""Copies every row of a database into an empty one of the same version, on either store."""
+"""Copies rows into another database of the same version, on either store: all, or one tenant's."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -17,6 +17,12 @@ OF_THE_STORE: Final = frozenset({"migration", "commit_mark"})
 """What each database says of itself: what was applied to it, and what its writers committed."""
 _NOT_MOVED: Final = ("format/", "schema/")
 """Keys of `meta` that every database has of its own."""
+_HOMES: Final = frozenset({"stop", "limit_use", "policy_version", "policy_change"})
+"""Tables whose `home` says whose rows they are, since their `tenant` may be everybody."""
+_COUNTED_BY: Final = ("id",)
+"""The key of a table whose rows each database numbers by itself."""
+Whose: TypeAlias = "tuple[str, str]"
+"""A column, and the tenant that stands in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +47,18 @@ class Origin(Protocol):
         """Its tables by name."""
         ...
 
-    def count(self, table: str) -> int:
-        """How many rows a table has."""
+    def count(self, table: str, whose: Whose | None = None) -> int:
+        """How many rows a table has, of everybody or of one tenant."""
         ...
 
-    def rows(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Values]:
-        """All rows of a table, in the order of these columns, compared by their bytes."""
+    def rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        order: Sequence[str],
+        whose: Whose | None = None,
+    ) -> Iterator[Values]:
+        """The same rows, in the order of these columns, compared by their bytes."""
         ...
 
 
@@ -55,6 +67,10 @@ class Target(Origin, Protocol):
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Values]) -> None:
         """Add rows."""
+        ...
+
+    def delete(self, table: str, whose: Whose) -> None:
+        """Delete the rows of one tenant."""
         ...
 
 
@@ -96,21 +112,91 @@ def transfer(
     return Transferred(rows=copied, left_out=tuple(sorted(there.keys() - known)))
 
 
-def _copy(origin: Origin, target: Target, was: Table, becomes: Table, rows: _Counted) -> None:
+def transfer_tenant(
+    origin: Origin,
+    target: Target,
+    tenant: str,
+    progress: Progress = lambda done, total: None,
+    *,
+    only: Container[str] | None = None,
+) -> Transferred:
+    """Copy the rows of one tenant in the place of those that the target has, and compare each.
+
+    Args:
+        only: the tables; every one unless said.
+
+    Raises:
+        ConfigError: `damaged`, when a table reads otherwise than it was written.
+    """
+    there = origin.tables()
+    tables = {
+        one.name: (one, whose)
+        for one in target.tables().values()
+        if one.name in there and (whose := _whose(one, tenant, only)) is not None
+    }
+    for table, whose in reversed(tables.values()):
+        target.delete(table.name, whose)
+    total = sum(origin.count(name, whose) for name, (_, whose) in tables.items())
+    done = 0
+    copied: dict[str, int] = {}
+    for table, whose in tables.values():
+        rows = _Counted(done, total, progress)
+        _copy(origin, target, there[table.name], table, rows, whose)
+        copied[table.name] = rows.done - done
+        done = rows.done
+    return Transferred(rows=copied, left_out=())
+
+
+def clear_tenant(target: Target, tenant: str, *, but: Container[str] = ()) -> None:
+    """Delete the rows of one tenant.
+
+    Args:
+        but: tables whose rows stay.
+    """
+    for table in reversed([*target.tables().values()]):
+        whose = _whose(table, tenant)
+        if whose is not None and table.name not in but:
+            target.delete(table.name, whose)
+
+
+def _whose(table: Table, tenant: str, only: Container[str] | None = None) -> Whose | None:
+    """By which column a row is the tenant's; None of a table without tenants."""
+    if only is not None and table.name not in only:
+        return None
+    if table.name in _HOMES:
+        return ("home", tenant)
+    return ("tenant", tenant) if "tenant" in table.reads else None
+
+
+def _copy(
+    origin: Origin,
+    target: Target,
+    was: Table,
+    becomes: Table,
+    rows: _Counted,
+    whose: Whose | None = None,
+) -> None:
+    # Of one tenant among others, a number that a database counts by itself is another one there.
+    numbered = whose is not None and _COUNTED_BY in {was.key, becomes.key}
     columns = [name for name in becomes.writes if name in was.reads]
+    if numbered:
+        columns = [name for name in columns if name not in _COUNTED_BY]
     order = was.key if set(was.key) <= set(columns) else becomes.key
+    again = order
+    if numbered:
+        order, again = was.key, becomes.key
     keeps = _not_of_the_store if was.name == "meta" else lambda row: True
     written, read = hashlib.sha256(), hashlib.sha256()
 
     def passing() -> Iterator[Values]:
-        for row in origin.rows(was.name, columns, order):
+        for row in origin.rows(was.name, columns, order, whose):
             if keeps(row):
                 written.update(repr(row).encode())
                 yield row
             rows.one()
 
     target.insert(was.name, columns, passing())
-    for row in target.rows(was.name, columns, order):
+    for row in target.rows(was.name, columns, again, whose):
         if keeps(row):
             read.update(repr(row).encode())
     if read.digest() != written.digest():

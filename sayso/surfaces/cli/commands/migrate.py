@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sayso.sdk.client import Sayso
 from sayso.sdk.wiring.database import is_postgres, open_store, plan_migration, store_name
 from sayso.sdk.workspace import Workspace
 from sayso.store.migrations import migration_steps, read_migrations
@@ -45,6 +46,8 @@ def migrate(
         else:
             out.line(words)
         return
+    if loaded.settings.store.databases and not plan:
+        _migrate_others(out, loaded, only_pre)
     name = str(store_name(loaded) if is_postgres(loaded) else loaded.store_path)
     planned = plan_migration(loaded)
     todo = planned.before_deploy if only_pre else planned.pending
@@ -63,6 +66,29 @@ def migrate(
     elif len(todo) < len(planned.pending):
         out.line(f"{len(planned.pending) - len(todo)} to come, which need the new code everywhere.")
         out.line("next: replace the servers and workers one by one, then run `sayso migrate`")
+
+
+def _migrate_others(out: Out, home: Workspace, only_pre: bool) -> None:
+    """Bring the other databases to this version, and each the operator's log."""
+    from sayso.sdk.databases.names import database_names  # most workspaces have one
+    from sayso.sdk.databases.transfers import copy_operator
+
+    run(_migrate(home, only_pre))
+    if not only_pre:
+        run(_begin_log(home))
+    for name in database_names(home)[1:]:
+        out.note(f"bringing `{name}` to this version …")
+        other = home.in_database(name)
+        run(_migrate(other, only_pre))
+        if not only_pre and copy_operator(home, other):
+            out.line(f"`{name}` has a copy of the operator's log now.")
+
+
+async def _begin_log(home: Workspace) -> None:
+    """Have the operator's log say what the files say of people and the policy, where it is new."""
+    async with Sayso(home, mode="decide") as sayso:
+        assert sayso.container.drafts is not None, "of one that decides"
+        await sayso.container.drafts.begin()
 
 
 async def _migrate(workspace: Workspace, only_pre: bool) -> None:

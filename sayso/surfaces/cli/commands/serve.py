@@ -102,7 +102,8 @@ def serve(
     async def beside(sayso: Sayso) -> AsyncGenerator[None]:
         upkeep = (publishing(sayso), keeping(sayso), sealing(sayso), self_auditing(sayso, serving))
         async with AsyncExitStack() as stack:
-            for part in (*upkeep, presence.of(sayso)):
+            seen = presence if not sayso.workspace.database else Presence("serve")
+            for part in (*upkeep, seen.of(sayso)):
                 await stack.enter_async_context(part)
             yield
 

@@ -91,7 +91,8 @@ def stop(
         show_stop(out, found)
     if found.doubt:
         out.warn(f"LOOK AGAIN: {one_line(found.doubt)}")
-        out.warn("next: see that the id is right: sayso customers find ACCOUNT")
+        if found.scope == "customer":
+            out.warn("next: see that the id is right: sayso customers find ACCOUNT")
     if doubt:
         out.warn(
             f"not checked whether there is the {scope} `{one_line(target)}`: {one_line(doubt)}"

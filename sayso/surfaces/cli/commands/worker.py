@@ -18,14 +18,22 @@ from sayso.sdk.background.chores import keeping, sealing
 from sayso.sdk.background.patience import opened_patiently
 from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
-from sayso.sdk.background.worker import work_on
+from sayso.sdk.background.worker import work_on, working
 from sayso.sdk.client import Sayso
+from sayso.sdk.databases.attending import attended
 from sayso.sdk.wiring.tracing import service_of
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.cli.command import Here, command
 from sayso.surfaces.cli.workspace import run
 
 app = typer.Typer()
+
+
+@asynccontextmanager
+async def upkeep(sayso: Sayso, presence: Presence) -> AsyncGenerator[None]:
+    """What a worker does beside its work on one database."""
+    async with keeping(sayso), sealing(sayso), self_auditing(sayso), presence.of(sayso):
+        yield
 
 
 @command(app)
@@ -56,7 +64,15 @@ def worker(
 
     @asynccontextmanager
     async def beside(sayso: Sayso) -> AsyncGenerator[None]:
-        async with keeping(sayso), sealing(sayso), self_auditing(sayso), presence.of(sayso):
+        def opening(where: Workspace) -> Sayso:
+            return Sayso(where, mode="decide", telemetry=sayso.container.telemetry)
+
+        async with upkeep(sayso, presence), attended(sayso, opening, there):
+            yield
+
+    @asynccontextmanager
+    async def there(sayso: Sayso) -> AsyncGenerator[None]:
+        async with upkeep(sayso, Presence("worker")), working(sayso, at_once=at_once):
             yield
 
     async def serve() -> None:

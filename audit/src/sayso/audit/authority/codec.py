@@ -28,6 +28,7 @@ def to_json(state: Authority) -> dict[str, Json]:
         "holds": [_hold(one) for one in state.holds.values()],
         "passkeys": [_passkey(one) for one in state.passkeys.values()],
         "passkey_rule": _rule(state.passkey_rule),
+        "places": [{"tenant": one, "database": name} for one, name in state.places.items()],
     }
 
 
@@ -49,6 +50,7 @@ def state_of(fields: Mapping[str, object]) -> Authority:
         holds=_by_id(OpenHold(**one) for one in said.get("holds", ())),
         passkeys=_by_id(Passkey(**one) for one in said.get("passkeys", ())),
         passkey_rule=_rule_of(said.get("passkey_rule")),
+        places={one["tenant"]: one["database"] for one in said.get("places", ())},
     )
 
 
@@ -73,7 +75,7 @@ def parts(state: Authority) -> Iterator[dict[str, Json]]:
         yield said
 
 
-_LISTS = ("people", "credentials", "stops", "holds", "passkeys")
+_LISTS = ("people", "credentials", "stops", "holds", "passkeys", "places")
 
 
 def _by_id(found: Iterable[_T]) -> Mapping[str, _T]:

@@ -62,18 +62,21 @@ class LogDirectory:
         self._followed: dict[Tenant, tuple[int, int]] = {}
         self._told: dict[Tenant, Authority] = {}
 
-    async def begin(self, store: Store, tenant: Tenant, now: Callable[[], int]) -> None:
+    async def begin(
+        self, store: Store, tenant: Tenant, now: Callable[[], int], *, tells: bool = True
+    ) -> None:
         """Follow a log, once the files are read, and have it say what they say.
 
         Args:
             now: microseconds since 1970.
+            tells: False for a log that goes on in another database.
 
         Raises:
             IntegrityError: see `Follower.at`.
         """
         state = await self.follower.catch_up(store, tenant)
         self._followed[tenant] = (self.follower.size(tenant), now())
-        if next(self._untold(tenant, state), None) is not None:
+        if tells and next(self._untold(tenant, state), None) is not None:
             await store.write(lambda tx: self.at(tx, tenant), about=tenant)
 
     def at(self, reader: Reader, tenant: Tenant) -> Authority:

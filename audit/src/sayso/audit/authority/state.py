@@ -97,6 +97,7 @@ class Authority:
         people, credentials, stops, holds: by id. Stops and holds: the open ones only.
         policy: the version in force; None in a log that tells of no policy.
         passkeys: by credential id. passkey_rule: which yes needs one.
+        places: in which database a tenant is, by tenant; of those that were ever placed.
     """
 
     adopted: int | None = None
@@ -107,6 +108,7 @@ class Authority:
     policy: PolicyInForce | None = None
     passkeys: Mapping[str, Passkey] = field(default_factory=dict[str, Passkey])
     passkey_rule: PasskeyRule = field(default_factory=PasskeyRule)
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def person(self, person_id: str) -> KnownPerson | None:
         """Somebody who is known and active; None for everybody else."""

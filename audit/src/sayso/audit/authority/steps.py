@@ -20,12 +20,18 @@ _T = TypeVar("_T")
 ADOPTED = "rules.adopted"
 """From this entry on a log says all that its rules are judged by."""
 POLICY = "policy.activated"
+PLACED = "tenant.placed"
 STATED = "authority.stated"
 """Says once more what is in force, where a sealed segment of the log ends."""
 STOPS = frozenset({"stop.engaged", "stop.resume_asked", "stop.released"})
 HOLDS = frozenset({"subject.held", "subject.release_asked", "subject.released"})
 KINDS = (
-    people.KINDS | credentials.KINDS | passkeys.KINDS | STOPS | HOLDS | {ADOPTED, POLICY, STATED}
+    people.KINDS
+    | credentials.KINDS
+    | passkeys.KINDS
+    | STOPS
+    | HOLDS
+    | {ADOPTED, POLICY, PLACED, STATED}
 )
 """The kinds of entries that change a state."""
 
@@ -57,6 +63,7 @@ def _merged(state: Authority, other: Authority) -> Authority:
         passkey_rule=(
             state.passkey_rule if other.passkey_rule == NO_PASSKEYS else other.passkey_rule
         ),
+        places=both(state.places, other.places),
     )
 
 
@@ -155,6 +162,13 @@ def _hold(state: Authority, event: Event) -> Authority:
     return replace(state, holds=_put(state.holds, name, hold))
 
 
+def _placed(state: Authority, event: Event) -> Authority:
+    tenant, database = event.text("tenant"), event.text("database")
+    if tenant is None or database is None:
+        return state
+    return replace(state, places=_put(state.places, tenant, database))
+
+
 def _stated(state: Authority, event: Event) -> Authority:
     return _merged(state, state_of(event.data))
 
@@ -185,6 +199,7 @@ def _limits(was: PolicyInForce | None, event: Event, number: int) -> Mapping[str
 _STEPS: Mapping[str, Callable[[Authority, Event], Authority]] = {
     ADOPTED: _adopted,
     STATED: _stated,
+    PLACED: _placed,
     POLICY: _policy,
     credentials.CREATED: _created,
     credentials.REVOKED: _revoked,

@@ -338,5 +338,9 @@ TITLES: Mapping[str, str] = {
     EntryKind.SUBJECT_RELEASED: "Hold released",
     EntryKind.SUBJECT_REFUSED: "Erasure or hold refused",
     EntryKind.RETENTION_SWEPT: "Old personal text deleted",
+    EntryKind.TENANT_PLACED: "Tenant placed",
+    EntryKind.TENANT_LEAVING: "Move to another database begun",
+    EntryKind.TENANT_SETTLED: "Log goes on here",
+    EntryKind.TENANT_MOVED: "Moved to another database",
     EntryKind.CALLS_TURNED_AWAY: "Calls turned away",
 }

@@ -111,6 +111,7 @@ def check_stated(replayed: ReplayedState, event: Event, findings: Findings) -> N
         and all(own.stops.get(name) == one for name, one in said.stops.items())
         and all(own.holds.get(name) == one for name, one in said.holds.items())
         and all(own.passkeys.get(name) == one for name, one in said.passkeys.items())
+        and all(own.places.get(name) == one for name, one in said.places.items())
         and said.passkey_rule in (PasskeyRule(), own.passkey_rule)
         and said.policy in {None, own.policy}
         and _limits_of(said) in (None, _limits_of(own))

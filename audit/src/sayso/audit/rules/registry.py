@@ -61,6 +61,7 @@ _REFUSAL = Free("tells of a refusal: nothing was done by it")
 _LOOKED = Free("tells that somebody looked; nothing follows from it")
 _HEARS = Free("tells who hears of changes; nothing follows from it")
 _WORK = Free("tells who looks after what; it moves nothing and gives nobody a power")
+_PLACE = Free("tells in which database a log goes on; it moves nothing and gives nobody a power")
 _TREE = Free("judged with the tree and its signed heads")
 
 
@@ -208,6 +209,10 @@ REGISTRY: Mapping[EntryKind, JudgedBy | Free] = MappingProxyType(
         EntryKind.SUBJECT_RELEASED: JudgedBy((controls.check_release,)),
         EntryKind.SUBJECT_REFUSED: _REFUSAL,
         EntryKind.RETENTION_SWEPT: JudgedBy((controls.check_swept,)),
+        EntryKind.TENANT_PLACED: _PLACE,
+        EntryKind.TENANT_LEAVING: _PLACE,
+        EntryKind.TENANT_SETTLED: _PLACE,
+        EntryKind.TENANT_MOVED: _PLACE,
         EntryKind.CALLS_TURNED_AWAY: _REFUSAL,
         EntryKind.AUTHORITY_STATED: JudgedBy((people.check_stated,)),
     }

@@ -28,7 +28,11 @@ def rotate_key(tx: Transaction, log: AuditLog, actor: Actor) -> list[Tenant]:
     Guarantees: all logs change together, or none does. The head of the very commit is signed by
     the new key, and covers the entry in which the old key vouches for it.
     """
-    tenants = [Tenant(text(row, "tenant")) for row in tx.all("log.tenants")]
+    tenants = [
+        tenant
+        for tenant in (Tenant(text(row, "tenant")) for row in tx.all("log.tenants"))
+        if log.goes_on(tx, tenant)
+    ]
     for tenant in tenants:
         _hand_over(tx, log, tenant, actor)
     newest = tx.one("log.signing_key")

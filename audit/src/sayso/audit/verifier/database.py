@@ -7,13 +7,14 @@ no trigger can run, views are not read, and generated columns are compared, neve
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
+from sayso.audit.place import ends_here
 from sayso.audit.segments.sealed import SealedSegment, parse_sealed
 from sayso.audit.signed_note.timestamps import StampedNote
 from sayso.audit.signing.keys import ListedKey
@@ -112,10 +113,16 @@ class LogDatabase:
     """An open snapshot of a database with logs. Made by `open_database`.
 
     Every method raises `sqlite3.Error` when the file is damaged.
+
+    Args:
+        copies: logs that go on elsewhere, whose rows are there.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, copies: Collection[str] = frozenset()
+    ) -> None:
         self._connection = connection
+        self._copies = copies
         # NOTE: SQLite finds a table by its name in any case, so `ACTION` is `action` to everybody.
         kinds = {
             str(name).lower(): kind
@@ -189,6 +196,7 @@ class LogDatabase:
             "select vkey, from_size, to_size from log_key where tenant = ? order by from_size",
             (tenant,),
         )
+        gone = tenant in self._copies or self._has_gone(tenant, head)
         return LogSource(
             tenant=tenant,
             origin=f"{self.deployment}/{tenant}",
@@ -203,14 +211,19 @@ class LogDatabase:
             ),
             pages=in_pages(self._rows(_ROWS.format(columns=chosen), tenant)),
             columns=columns,
-            state=self._state(tenant),
-            stored=self._stored(tenant) if deep else None,
+            state=None if gone else self._state(tenant),
+            stored=self._stored(tenant) if deep and not gone else None,
             entered=self.entered().get(tenant, ()),
             witnessed=self._witnessed(tenant),
             stamped=self._stamped(tenant),
             body_at=partial(self._body_at, tenant),
             sealed=self._sealed(tenant),
         )
+
+    def _has_gone(self, tenant: str, head: tuple[object, ...] | None) -> bool:
+        """Whether the log has ended here, and its rows are in another database."""
+        size = head[0] if head else 0
+        return type(size) is int and ends_here(self._body_at(tenant, size - 1))
 
     def _sealed(self, tenant: str) -> tuple[SealedSegment | None, ...]:
         if "log_segment" not in self._tables:
@@ -348,8 +361,11 @@ def _size(value: object) -> int:
 
 
 @contextmanager
-def open_database(path: Path) -> Generator[LogDatabase]:
+def open_database(path: Path, *, copies: Collection[str] = frozenset()) -> Generator[LogDatabase]:
     """Open a database read-only; everything read inside is one snapshot.
+
+    Args:
+        copies: see `LogDatabase`.
 
     Raises:
         IntegrityError: `not_a_database`, when it cannot be opened or holds no audit log, or when
@@ -359,7 +375,7 @@ def open_database(path: Path) -> Generator[LogDatabase]:
     connection, still = connect_read_only(path, _guard_connection)
     try:
         connection.execute("begin")
-        yield LogDatabase(connection)
+        yield LogDatabase(connection, copies)
         if still is not None:
             still.check()
     finally:

@@ -17,10 +17,10 @@ from sayso.store.postgres.connection import (
     connect_plainly,
 )
 from sayso.store.postgres.errors import store_error
-from sayso.store.postgres.schema import LOCK_TIMEOUT_S, migrate_postgres
+from sayso.store.postgres.schema import LOCK_TIMEOUT_S, check_version, migrate_postgres
 from sayso.store.postgres.transaction import ALL_TENANTS
 from sayso.store.postgres.writer import WRITER_LOCK
-from sayso.store.transfer import Origin, Table, Target, Values, refuse_unless_empty
+from sayso.store.transfer import Origin, Table, Target, Values, Whose, refuse_unless_empty
 
 _AT_ONCE = 2000
 """So many rows are asked for at a time."""
@@ -53,20 +53,30 @@ class _Database:
         rows = self._connection.execute(_COLUMNS, [SCHEMA]).fetchall()
         return [(str(table), str(column)) for table, column, counted, *_ in rows if counted]
 
-    def count(self, table: str) -> int:
-        words = sql.SQL("select count(*) from {}").format(_named(table))
-        row = self._connection.execute(words).fetchone()
+    def count(self, table: str, whose: Whose | None = None) -> int:
+        words = sql.SQL("select count(*) from {}{}").format(_named(table), _where(whose))
+        row = self._connection.execute(words, whose[1:] if whose else ()).fetchone()
         assert row is not None
         return int(row[0])
 
-    def rows(self, table: str, columns: Sequence[str], order: Sequence[str]) -> Iterator[Values]:
-        words = sql.SQL("select {} from {} order by {}").format(
-            _listed(columns), _named(table), _listed(order)
+    def rows(
+        self,
+        table: str,
+        columns: Sequence[str],
+        order: Sequence[str],
+        whose: Whose | None = None,
+    ) -> Iterator[Values]:
+        words = sql.SQL("select {} from {}{} order by {}").format(
+            _listed(columns), _named(table), _where(whose), _listed(order)
         )
         with self._connection.cursor("rows") as cursor:
             cursor.itersize = _AT_ONCE
-            cursor.execute(words)
+            cursor.execute(words, whose[1:] if whose else ())
             yield from cursor
+
+    def delete(self, table: str, whose: Whose) -> None:
+        words = sql.SQL("delete from {}{}").format(_named(table), _where(whose))
+        self._connection.execute(words, whose[1:])
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Values]) -> None:
         words = sql.SQL("insert into {} ({}) overriding system value values ({})").format(
@@ -81,6 +91,12 @@ def _table(name: str, columns: Sequence[tuple[str, int, bool]]) -> Table:
     writes = tuple(column for column, _, made in columns if not made)
     key = tuple(column for nth, column in sorted((nth, one) for one, nth, _ in columns) if nth >= 0)
     return Table(name=name, reads=reads, writes=writes, key=key)
+
+
+def _where(whose: Whose | None) -> sql.Composable:
+    if whose is None:
+        return sql.SQL("")
+    return sql.SQL(" where {} = %s").format(sql.Identifier(whose[0]))
 
 
 def _named(table: str) -> sql.Identifier:
@@ -120,6 +136,65 @@ def hold_database(url: str, *, patience_s: float = LOCK_TIMEOUT_S) -> Generator[
 
 
 @contextmanager
+def read_database(url: str) -> Generator[Origin]:
+    """One snapshot of a database, which others go on writing.
+
+    Raises:
+        RetryableError: `store_unavailable`.
+        ConfigError: as `connect`.
+    """
+    patient = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+    with connect(url, settings=patient) as connection:
+        try:
+            connection.execute("begin transaction isolation level repeatable read, read only")
+            _at_all_tenants(connection)
+            yield _Database(connection)
+            connection.execute("rollback")
+        except psycopg.Error as error:
+            raise store_error(error) from error
+
+
+@contextmanager
+def change_database(url: str) -> Generator[Target]:
+    """A database in which the block changes what it likes: all of it is there at the end, or none.
+
+    Guards stand aside meanwhile, and nobody else writes.
+
+    Args:
+        url: of a login that may migrate it.
+
+    Raises:
+        ConfigError: `store_version`, `store_read_only`, `store_unavailable`.
+        RetryableError: `store_busy`, `store_unavailable`.
+    """
+    with connect(url) as looked:
+        check_version(looked)
+    with connect_plainly(url) as connection:
+        try:
+            connection.execute(f"set lock_timeout = '{round(LOCK_TIMEOUT_S * 1000)}ms'".encode())
+            with connection.transaction(), _unguarded(connection) as target:
+                yield target
+        except psycopg.Error as error:
+            raise store_error(error) from error
+
+
+@contextmanager
+def _unguarded(connection: PgConnection) -> Generator[_Database]:
+    """Have no trigger look on, in this transaction, and nobody else write."""
+    _as_owner(connection)
+    connection.execute("select pg_advisory_xact_lock(%s)", [WRITER_LOCK])
+    target = _Database(connection)
+    # What a pruned log has left fits no guard that judges a new row by those before it.
+    for table in target.tables():
+        words = sql.SQL("alter table {} disable trigger user").format(_named(table))
+        connection.execute(words)
+    yield target
+    # Those of the keys are looked at now: no table with a check to come is altered.
+    connection.execute("set constraints all immediate")
+    connection.execute("select guard_tables()")
+
+
+@contextmanager
 def fill_database(url: str) -> Generator[Target]:
     """An empty database that has all the rows that the block inserts, or none.
 
@@ -138,20 +213,10 @@ def fill_database(url: str) -> Generator[Target]:
         try:
             connection.execute(f"set lock_timeout = '{round(LOCK_TIMEOUT_S * 1000)}ms'".encode())
             _begin(connection, url)
-            with connection.transaction():
-                _as_owner(connection)
-                connection.execute("select pg_advisory_xact_lock(%s)", [WRITER_LOCK])
-                target = _Database(connection)
-                # What a pruned log has left fits no guard that judges a new row by those before it.
-                for table in target.tables():
-                    words = sql.SQL("alter table {} disable trigger user").format(_named(table))
-                    connection.execute(words)
+            with connection.transaction(), _unguarded(connection) as target:
                 yield target
-                # Those of the keys are looked at now: no table with a check to come is altered.
-                connection.execute("set constraints all immediate")
                 for table, column in target.identities():
                     _count_on(connection, table, column)
-                connection.execute("select guard_tables()")
                 connection.execute("delete from meta where key = %s", [COPYING])
         except psycopg.Error as error:
             raise store_error(error) from error

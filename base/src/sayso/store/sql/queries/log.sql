@@ -21,6 +21,17 @@ select at from log_entry where tenant = :tenant and at <= :until order by seq de
 -- name: newest_at
 select at from log_entry where tenant = :tenant order by seq desc limit 1;
 
+-- Of those about the place of a log; each kind by its own index, since they are few.
+-- name: newest_place
+select body from log_entry where tenant = :tenant and seq = (
+    select max(seq) from (
+        select max(seq) as seq from log_entry where tenant = :tenant and kind = 'tenant.leaving'
+        union all
+        select max(seq) as seq from log_entry where tenant = :tenant and kind = 'tenant.settled'
+        union all
+        select max(seq) as seq from log_entry where tenant = :tenant and kind = 'tenant.moved'
+    ) as newest);
+
 -- name: append
 insert into log_entry (tenant, seq, body) values (:tenant, :seq, :body);
 

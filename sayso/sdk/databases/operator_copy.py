@@ -1,0 +1,189 @@
+"""Brings each database what the operator's log says: the policy, and stops of every tenant.
+
+Each action is judged and claimed in the one transaction of its tenant's database, which therefore
+has to hold what it is judged by. The copy is the log itself, byte for byte, with its signed heads:
+whoever can write the database can leave it behind, and can make none of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from sayso.errors import Code, ConfigError, SaysoError, logged
+from sayso.ids import Tenant
+from sayso.sdk.databases.names import database_names
+from sayso.sdk.wiring.database import open_store
+from sayso.sdk.workspace import Workspace
+from sayso.store.base import Reader, Row, Store, Transaction, integer, text
+
+logger = logging.getLogger("sayso.databases")
+_AT_ONCE = 2000
+"""So many entries go in one unit: a fraction of a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ahead:
+    """What a copy lacks.
+
+    Attributes:
+        head: the newest head; None while more entries are to come than fit into one unit.
+    """
+
+    entries: Sequence[Row]
+    head: Row | None
+    keys: Sequence[Row]
+    versions: Sequence[Row]
+    stops: Sequence[Row]
+
+
+class OperatorCopies:
+    """The copies of the operator's log in the other databases.
+
+    Args:
+        workspace: in its `home`. store: its open database.
+    """
+
+    def __init__(self, workspace: Workspace, store: Store, operator: Tenant) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._operator = operator
+        self._known: dict[str, int] = {}
+        """The size of the log that each database has, as this process has seen last."""
+
+    @classmethod
+    def of(cls, workspace: Workspace, store: Store, operator: Tenant) -> Self | None:
+        """Those of a workspace; None where there is no other database."""
+        several = bool(workspace.settings.store.databases)
+        return cls(workspace, store, operator) if several else None
+
+    async def spread(self) -> dict[str, SaysoError]:
+        """Bring every database what it lacks; returns why, for each that could not be reached."""
+        missed: dict[str, SaysoError] = {}
+        for name in database_names(self._workspace)[1:]:
+            try:
+                await self.bring_to(name)
+            except SaysoError as error:
+                logger.warning("`%s` lacks what the operator's log says: %s", name, logged(error))
+                missed[name] = error
+        return missed
+
+    async def bring_to(self, name: str) -> None:
+        """Bring one database what it lacks.
+
+        Raises:
+            SaysoError: as `bring`.
+        """
+        size = await self._store.read(partial(_size, tenant=self._operator), brief=True)
+        if self._known.get(name) == size:
+            return
+        other = open_store(self._workspace.in_database(name))
+        try:
+            await bring(self._store, other, self._operator)
+        finally:
+            await other.close()
+        self._known[name] = size
+
+    async def keep(self, every_s: float = 1.0) -> None:
+        """Bring them what is new, again and again, until cancelled."""
+        while True:
+            try:
+                await self.spread()
+            except SaysoError as error:  # the home is away, and the next look may find it
+                logger.warning("the operator's log cannot be read: %s", logged(error))
+            await asyncio.sleep(every_s)
+
+
+async def bring(home: Store, other: Store, operator: Tenant) -> None:
+    """Bring one database what it lacks of the operator's log.
+
+    Raises:
+        ConfigError: `store_version`, where the database has no copy yet.
+        SaysoError: as `Store`.
+    """
+    while True:
+        known = await other.read(partial(_known_size, tenant=operator))
+        version = await other.read(_newest_version)
+        ahead = await home.read(partial(_ahead, tenant=operator, known=known, version=version))
+        if ahead is None:
+            return
+        await other.write(partial(_take, tenant=operator, ahead=ahead))
+        if ahead.head is not None:
+            return
+
+
+def _size(reader: Reader, tenant: Tenant) -> int:
+    head = reader.one("log.head", tenant=tenant)
+    return 0 if head is None else integer(head, "size")
+
+
+def _known_size(reader: Reader, tenant: Tenant) -> tuple[int, int]:
+    """How many entries a copy has, and how many of them its head signs.
+
+    Raises:
+        ConfigError: `store_version`.
+    """
+    signed = _size(reader, tenant)
+    if not signed:
+        raise ConfigError(
+            Code.STORE_VERSION,
+            "the database has no copy of the operator's log yet",
+            next_step="run `sayso migrate`, which makes it",
+        )
+    row = reader.one("tenant.entries", tenant=tenant)
+    assert row is not None, "of an aggregate"
+    return integer(row, "size"), signed
+
+
+def _newest_version(reader: Reader) -> int:
+    row = reader.one("tenant.newest_version", tenant="*")
+    return 0 if row is None else integer(row, "number")
+
+
+def _ahead(reader: Reader, tenant: Tenant, known: tuple[int, int], version: int) -> _Ahead | None:
+    entries, signed = known
+    head = reader.one("log.head", tenant=tenant)
+    if head is None or integer(head, "size") <= signed:
+        return None
+    rows = reader.all("log.bodies", tenant=tenant, from_seq=entries, limit=_AT_ONCE)
+    if rows and integer(rows[0], "seq") != entries:
+        raise ConfigError(
+            Code.STORE_VERSION,
+            "the operator's log was pruned behind the copy that the database has",
+            next_step="run `sayso migrate`, which makes the copy anew",
+        )
+    whole = entries + len(rows) >= integer(head, "size")
+    return _Ahead(
+        entries=rows,
+        head=head if whole else None,
+        keys=reader.all("log.keys", tenant=tenant),
+        versions=reader.all("tenant.versions_after", home=tenant, after=version),
+        stops=reader.all("tenant.stops_of_all", home=tenant),
+    )
+
+
+def _take(tx: Transaction, tenant: Tenant, ahead: _Ahead) -> None:
+    for row in ahead.entries:
+        tx.run("log.append", tenant=tenant, seq=row["seq"], body=row["body"])
+    if ahead.head is None:
+        return
+    has = {text(row, "vkey") for row in tx.all("log.keys", tenant=tenant)}
+    for row in ahead.keys:
+        if text(row, "vkey") not in has:
+            tx.run("log.key_insert", tenant=tenant, vkey=row["vkey"], from_size=row["from_size"])
+    head = ahead.head
+    tx.run(
+        "log.head_sign",
+        tenant=tenant,
+        note=head["note"],
+        size=head["size"],
+        frontier=head["frontier"],
+    )
+    for row in ahead.versions:
+        tx.run("policy.insert", **dict(row))
+    for row in ahead.stops:
+        tx.run("tenant.stop_taken", **dict(row))
