@@ -142,6 +142,11 @@ PROMISES: dict[str, Promise] = {
         "Who waits at a chat is before batch work in the line for a rate, and nothing stands in it "
         "for ever.",
     ),
+    "approvals:take-back-first": Promise(
+        "Where two have to agree, whoever said yes first takes it back while the second yes is "
+        "missing, and nobody else does; two are then asked anew.",
+        "invariant 2",
+    ),
     "approvals:reminded": Promise(
         "People who do not decide in time are reminded once, whatever is restarted meanwhile.",
     ),

@@ -242,11 +242,6 @@ PROMISES: dict[str, Promise] = {
         "takes the yes back, and then nothing of it moves, and people are asked anew.",
         "invariant 2",
     ),
-    "approvals:take-back-first": Promise(
-        "Where two have to agree, whoever said yes first takes it back while the second yes is "
-        "missing, and nobody else does; two are then asked anew.",
-        "invariant 2",
-    ),
     "approvals:less": Promise(
         "An edit only lowers the amount, is judged again, and the old card is dead."
     ),

@@ -272,6 +272,7 @@ def _fits(reader: Reader, about: str, case: _Case, wanted: CaseWords) -> bool:
         vote
         for row in case.rows
         for vote in reader.all("approval.votes_of_action", tenant=row.tenant, action_id=row.id)
+        if integer(vote, "revision") == row.revision  # else taken back, or of another card
     ]
     case.by = list(dict.fromkeys(text(vote, "person") for vote in votes))
     last = max(row.updated_at for row in case.rows)

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from sayso.actions.approvals.repository import ApprovalStatus, DecisionChoice
 from sayso.actions.model.status import Status
+from sayso.sdk.views.rows import VoteView
 from sayso.sdk.views.solution import SolutionView, StepView
 from sayso.sdk.words.solution import join
 
@@ -80,6 +81,13 @@ def is_struck(step: StepView) -> bool:
     return title_of(step) != step.title
 
 
+def counting_votes(view: SolutionView) -> list[VoteView]:
+    """What was said about the card as it is: a yes that was taken back is none of it."""
+    asked = [step for step in view.steps if step.asks and not step.left_out]
+    asked = asked or [step for step in view.steps if step.approval_id is not None]
+    return [vote for vote in view.votes if asked and vote.revision == asked[0].revision]
+
+
 def _people(view: SolutionView, choice: DecisionChoice) -> str:
-    said = [vote.person for vote in view.votes if vote.decision == choice]
+    said = [vote.person for vote in counting_votes(view) if vote.decision == choice]
     return join(list(dict.fromkeys(said))) or "somebody"

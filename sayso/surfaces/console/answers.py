@@ -10,6 +10,7 @@ from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
 from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.solution_outcome import counting_votes
 from sayso.surfaces.console.changed import changes_in
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.passkeys import signature_in
@@ -184,7 +185,7 @@ async def _refused(visit: Visit, form: Form, error: RefusedError) -> Response:
     """What a click came to that was not counted; nothing that decides stands on the page."""
     view = await visit.sayso.solutions.get(visit.request.path_params["id"])
     if error.code in _LOST:
-        mine = any(vote.person == visit.person.id for vote in view.votes)
+        mine = any(vote.person == visit.person.id for vote in counting_votes(view))
         if mine and view.status not in {ApprovalStatus.EXPIRED, ApprovalStatus.WITHDRAWN}:
             # The same click, sent again since the first answer was lost on its way.
             return visit.see(f"solution/{view.id}")

@@ -67,14 +67,22 @@ class _Case:
 
     @property
     def decided(self) -> list[EntryView]:
-        """What people decided, and what counted."""
+        """What people decided, and what counted: no yes that was taken back."""
+        back = {one.body["action"]: one.seq for one in self.taken_back}
         return [
             one
             for one in self.view.entries
             if one.body.get("data", {}).get("decision") in _SAID
             and one.kind != "approval.refused"
             and one.actor.startswith("person:")
+            and one.seq > back.get(one.body.get("action"), -1)
         ]
+
+    @property
+    def taken_back(self) -> list[EntryView]:
+        """By which somebody took back what was agreed to."""
+        stale = self.entries("action.stale")
+        return [one for one in stale if one.body["data"].get("taken_back") is True]
 
     @property
     def customer(self) -> str:
@@ -192,6 +200,8 @@ def _who(case: _Case) -> CasePart:
         )
     if not case.decided:
         lines.append("Nobody: the policy decided, or it never came to that.")
+    backs = [(one.actor.partition(":")[2], case.when(one.at)) for one in case.taken_back]
+    lines += [f"{name} took a yes back on {when}." for name, when in dict.fromkeys(backs)]
     return CasePart(label="Who", lines=tuple(lines), small=tuple(small))
 
 

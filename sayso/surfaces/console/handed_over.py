@@ -43,10 +43,13 @@ async def handed_over(
     look = query.look if query.look in _LOOKS else ""
     empty = _empty(look, counts)
     here, first = _number(look, counts), query.first if query.after else 1
-    part = ""
+    part = further = ""
     if query.words:
-        items, empty, looked_at = await _searched(visit, query, look)
-        here, part = len(items), part_words(looked_at, whole=looked_at < MOST_SEARCHED)
+        items, empty, every = await _searched(visit, query, look)
+        rest = every[-1].about if len(every) >= MOST_SEARCHED else ""
+        whole = not rest and not query.past
+        here, part = len(items), part_words(len(every), whole=whole, seen=query.seen)
+        further = query.further(rest, len(every))
         first = query.first
         items = items[first - 1 : first - 1 + PAGE_SIZE]
     else:
@@ -69,6 +72,7 @@ async def handed_over(
         if items
         else "",
         next=query.page(items[-1].about, last + 1) if more else "",
+        further=further,
     )
 
 
@@ -86,11 +90,11 @@ async def _list(visit: Visit, look: str, limit: int, after: str) -> list[WorkVie
 
 async def _searched(
     visit: Visit, query: InboxQuery, look: str
-) -> tuple[list[WorkView], Empty, int]:
-    """What fits of those that wait longest; what stands there where nothing does; of how many."""
+) -> tuple[list[WorkView], Empty, list[WorkView]]:
+    """What fits of those that wait longest; what stands there where nothing does; all of them."""
     every: list[WorkView] = []
     while len(every) < MOST_SEARCHED:
-        page = await _list(visit, look, MOST_WORK, every[-1].about if every else "")
+        page = await _list(visit, look, MOST_WORK, every[-1].about if every else query.past)
         every += page
         if len(page) < MOST_WORK:
             break
@@ -99,7 +103,7 @@ async def _searched(
         for view in every
         if fits(query.words, f"{await _said(visit, view)}\n{_text(view)}", _amounts(view))
     ]
-    return found, nothing_fits(query, [view.name for view in every]), len(every)
+    return found, nothing_fits(query, [view.name for view in every]), every
 
 
 def _text(view: WorkView) -> str:

@@ -17,7 +17,7 @@ from sayso.sdk.resources.work import WorkView
 from sayso.sdk.resources.work_wait import WorkCountsView
 from sayso.sdk.views.bulk import SolutionGroup, by_rule
 from sayso.sdk.views.solution import SolutionView
-from sayso.sdk.words.solution_outcome import title_of
+from sayso.sdk.words.solution_outcome import counting_votes, title_of
 from sayso.surfaces.console.edge import read_form
 from sayso.surfaces.console.handed_over import MOST_WORK, handed_over, money_of, more_of
 from sayso.surfaces.console.inbox_query import ONLY, ORDERED, ORDERS, InboxQuery, fits
@@ -65,7 +65,7 @@ async def show_inbox(visit: Visit) -> Response:
 async def keep_view(visit: Visit) -> Response:
     """Keep what is looked for under a name in this browser, or forget it."""
     form = await read_form(visit.request)
-    query = InboxQuery.of(form.one("q"))
+    query = InboxQuery.of(form.one("q")).filtered()
     return keep(visit, VIEWS, form.with_one("q", query.link), visit.see(f"?{query.link}"))
 
 
@@ -138,7 +138,7 @@ def _as_searched(shown: Inbox, query: InboxQuery, found: Searched) -> Inbox:
     """The page of a tab as what was looked for leaves it."""
     number = len(found.items)
     many = plural(number, "card fits", "cards fit")
-    part = part_words(len(found.all), whole=found.whole)
+    part = part_words(len(found.all), whole=found.whole, seen=query.seen)
     return replace(
         shown,
         title=f"{many if number else 'No card fits'}{part}",
@@ -147,6 +147,7 @@ def _as_searched(shown: Inbox, query: InboxQuery, found: Searched) -> Inbox:
         reasons=found.reasons[:MOST_REASONS],
         groups=(),
         stake_of=0,
+        further=query.further(found.rest, len(found.all)),
     )
 
 
@@ -326,7 +327,7 @@ def _decided(
 
 
 def _decided_row(times: Times, query: InboxQuery, view: SolutionView) -> InboxRow:
-    said = {vote.person for vote in view.votes}
+    said = {vote.person for vote in counting_votes(view)}
     done = sum(step.status in {"succeeded", "compensated"} for step in view.steps)
     return InboxRow(
         path=card_path(view.id, query),

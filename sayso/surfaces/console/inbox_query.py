@@ -39,7 +39,7 @@ ORDERED = ("mine", "expiring", "role")
 """The tabs whose order can be chosen."""
 MOST_WORDS = 200
 MOST_SEARCHED = 400
-"""So many of a tab are looked at for what somebody looks for, those that it begins with."""
+"""So many of a tab are looked at at once for what somebody looks for; a link looks at the next."""
 _FAR = 10**17 - 1
 _NUMBER = re.compile(r"[^\w.,<>-]*(\d[\d.,'\u2019]*)")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe"})
@@ -53,6 +53,7 @@ class InboxQuery:
 
     Attributes:
         words: every one of them has to fit. why: a reason, as its card says it.
+        past: where what is looked at begins, behind `seen` that were looked at before.
         after: where the page begins. first: the place of its first row.
     """
 
@@ -62,6 +63,8 @@ class InboxQuery:
     only: str = ""
     order: str = ""
     look: str = ""
+    past: str = ""
+    seen: int = 0
     after: str = ""
     first: int = 1
 
@@ -69,8 +72,7 @@ class InboxQuery:
     def read(cls, said: Mapping[str, str]) -> InboxQuery:
         """What an address says; what it says wrongly is as if it said nothing."""
         tab, only, order = said.get("tab", ""), said.get("only", ""), said.get("order", "")
-        look, first = said.get("look", ""), said.get("from", "")
-        place = first.isascii() and first.isdecimal() and len(first) <= 6
+        look, past = said.get("look", ""), said.get("past", "")[:100]
         return cls(
             tab=tab if tab in TABS else "mine",
             words=" ".join(said.get("q", "")[:MOST_WORDS].split()),
@@ -78,8 +80,10 @@ class InboxQuery:
             only=only if only in ONLY else "",
             order=order if order in ORDERS else "",
             look=look if _LOOK.fullmatch(look) else "",
+            past=past,
+            seen=_place(said.get("seen", "")) if past else 0,
             after=said.get("after", "")[:100],
-            first=max(1, int(first)) if place else 1,
+            first=max(1, _place(said.get("from", ""))),
         )
 
     @classmethod
@@ -97,8 +101,16 @@ class InboxQuery:
             "only": self.only,
             "order": self.order,
             "look": self.look,
+            "past": self.past,
+            "seen": str(self.seen) if self.past else "",
         }
         return urlencode({name: value for name, value in said.items() if value})
+
+    def further(self, past: str, looked_at: int) -> str:
+        """The query of the same behind what was looked at; empty where there is no more."""
+        if not past:
+            return ""
+        return replace(self, after="", first=1, past=past, seen=self.seen + looked_at).link
 
     def page(self, after: str, first: int) -> str:
         """The query of a later page."""
@@ -163,7 +175,11 @@ class InboxQuery:
 
     def filtered(self, **values: str) -> InboxQuery:
         """The first page of the same with something else looked for."""
-        return replace(self, after="", first=1, **values)
+        return replace(self, after="", first=1, past="", seen=0, **values)
+
+
+def _place(said: str) -> int:
+    return int(said) if said.isascii() and said.isdecimal() and len(said) <= 6 else 0
 
 
 def text_of(view: SolutionView) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sayso.money import Money
 from sayso.sdk.resources.policy import PolicyChangeView
-from sayso.surfaces.console.inbox_query import InboxQuery, nearest
+from sayso.surfaces.console.inbox_query import MOST_SEARCHED, InboxQuery, nearest
 from sayso.surfaces.console.render import plural
 
 PAGE_SIZE = 25
@@ -103,7 +103,8 @@ class Inbox:
     Attributes:
         soft: beside the title. looks: parts of the tab. place: which rows these are, of how many.
         reasons: why what was looked at came to people.
-        next: the query of the next page; empty for none.
+        next: the query of the next page; empty for none. further: of the same among what was not
+            looked at; empty where all was.
         signs: changes of the policy that wait for this person as the second one.
     """
 
@@ -117,8 +118,10 @@ class Inbox:
     stops: tuple[StopNotice, ...]
     stake: tuple[Money, ...] = ()
     stake_of: int = 0
+    further: str = ""
     next: str = ""
     page_size: int = PAGE_SIZE
+    searched_at_once: int = MOST_SEARCHED
     soft: str = ""
     looks: tuple[InboxLook, ...] = ()
     place: str = ""
@@ -165,11 +168,16 @@ def nothing_fits(query: InboxQuery, names: Sequence[str]) -> Empty:
     )
 
 
-def part_words(looked_at: int, *, whole: bool) -> str:
+def part_words(looked_at: int, *, whole: bool, seen: int = 0) -> str:
     """That a search has looked at a part of a tab, as the end of its title; empty where at all.
 
     Names and words are sealed, so that no index can look for them: each is opened and read.
+
+    Args:
+        seen: how many before them were looked at.
     """
+    if seen:
+        return f", of {seen + 1:,} to {seen + looked_at:,}"
     return "" if whole else f", of the first {looked_at:,} that were looked at"
 
 

@@ -15,6 +15,7 @@ from sayso.actions.model.status import Status
 from sayso.errors import RefusedError
 from sayso.sdk.resources.inbox_page import InboxCursor, InboxPage
 from sayso.sdk.views.solution import SolutionView
+from sayso.sdk.words.solution_outcome import counting_votes
 from sayso.surfaces.console.inbox_query import MOST_SEARCHED, ORDERED, InboxQuery
 from sayso.surfaces.console.inbox_view import PAGE_SIZE
 from sayso.surfaces.console.render import Times, plural
@@ -51,11 +52,13 @@ class Searched:
 
     Attributes:
         all: all that was looked at. whole: nothing of the tab is left that was not.
+        rest: where what is left begins; empty for none.
     """
 
     items: tuple[SolutionView, ...]
     all: tuple[SolutionView, ...]
     whole: bool
+    rest: str = ""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -81,8 +84,8 @@ async def searched(visit: Visit, query: InboxQuery, tests: Sequence[SolutionView
     Args:
         tests: the test cards that stand among what waits.
     """
-    found: list[SolutionView] = [] if query.tab == "decided" else list(tests)
-    place: InboxCursor | None = None
+    found: list[SolutionView] = [] if query.tab == "decided" or query.past else list(tests)
+    place = InboxCursor.read(query.past) if query.past else None
     while len(found) < MOST_SEARCHED:
         page = await _read(visit, query.tab, place)
         found += page.items
@@ -96,7 +99,12 @@ async def searched(visit: Visit, query: InboxQuery, tests: Sequence[SolutionView
     fitting = [view for view in found if query.fits(view, visit.person.id)]
     if query.tab in ORDERED:
         fitting.sort(key=query.place)
-    return Searched(items=tuple(fitting), all=tuple(found), whole=place is None)
+    return Searched(
+        items=tuple(fitting),
+        all=tuple(found),
+        whole=place is None and not query.past,
+        rest="" if place is None else str(place),
+    )
 
 
 def soon_of(times: Times) -> datetime:
@@ -221,7 +229,7 @@ async def last_answer(visit: Visit) -> LastAnswer | None:
         view = await visit.sayso.solutions.get(said)
     except RefusedError:
         return None
-    mine = [vote for vote in view.votes if vote.person == visit.person.id]
+    mine = [vote for vote in counting_votes(view) if vote.person == visit.person.id]
     if not mine:
         return None
     yes = mine[-1].decision == DecisionChoice.APPROVE

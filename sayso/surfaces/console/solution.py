@@ -20,7 +20,7 @@ from sayso.sdk.views.solution import SolutionView, StepView, is_unverified
 from sayso.sdk.words.no_reasons import NO_REASONS
 from sayso.sdk.words.quoted import who_wrote
 from sayso.sdk.words.solution import first_name, join, number_word
-from sayso.sdk.words.solution_outcome import is_struck, title_of
+from sayso.sdk.words.solution_outcome import counting_votes, is_struck, title_of
 from sayso.surfaces.console.changed import ShownChange
 from sayso.surfaces.console.passkeys import new_nonce, on_button
 from sayso.surfaces.console.queue import (
@@ -384,7 +384,7 @@ def _lower(step: StepView) -> Lower:
 
 def _people(visit: Visit, view: SolutionView) -> tuple[Agrees, ...]:
     """Who has agreed, and whose yes is still missing."""
-    at = {vote.person: vote.at for vote in view.votes if vote.decision == "approve"}
+    at = {vote.person: vote.at for vote in counting_votes(view) if vote.decision == "approve"}
     found = [
         Agrees(
             who="You" if person == visit.person.id else person,
@@ -448,7 +448,7 @@ def status_sentence(visit: Visit, view: SolutionView) -> StatusSentence:
         ApprovalStatus.REJECTED: ("said no", "reject"),
     }.get(ApprovalStatus(view.status))
     if words is not None:
-        votes = [vote for vote in view.votes if vote.decision == words[1]]
+        votes = [vote for vote in counting_votes(view) if vote.decision == words[1]]
         people = list(dict.fromkeys(vote.person for vote in votes))
         who = join(["You" if one == visit.person.id else one for one in people]) or "Somebody"
         when = visit.times.told(votes[-1].at) if votes else ""

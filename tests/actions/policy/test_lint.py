@@ -67,7 +67,7 @@ def found(rows: str) -> list[tuple[str, str]]:
             MANAGER + '[[never]]\nid = "much"\nsay = "Never"\nover = 900\n',
             "nothing",
             "much",
-            "nothing that it is about is allowed",
+            "nothing over 900 USD is allowed, nor in another currency",
         ),
         (YEAR + "holiday = true\n", "unsupplied", "year", "no list of holidays"),
         (

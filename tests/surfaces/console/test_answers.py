@@ -424,3 +424,11 @@ async def test_a_yes_is_taken_back_on_the_page_that_says_when_it_starts(tmp_path
         clock.advance(minutes=5)
         await console.sayso.container.dispatcher.drain()
         assert not console.shop.books.payouts
+        await post(console, await console.sayso.solutions.get(view.id), "noor", decision="yes")
+        assert "You said yes" in (await read(console, f"solution/{view.id}", "noor")).text
+        assert "noor said yes" in (await read(console, f"solution/{view.id}")).text
+        found = await console.sayso.statistics.read()
+        assert {one.person for one in found.approvers} == {"noor"}, "what was taken back is none"
+        case = (await read(console, f"audit/case/{view.request_id}", "ada")).text
+        assert "noor took a yes back on" in case
+        assert "maria" not in case.partition('id="machine"')[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from urllib.parse import urlencode
@@ -18,6 +19,7 @@ from surfaces.console.served_console import (
     usd,
 )
 
+from bench.console import Database, open_items
 from sayso.money import Money
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.inbox_query import InboxQuery, fits, nearest
@@ -163,7 +165,31 @@ async def test_a_view_is_kept_by_name_and_forgotten(tmp_path: Path) -> None:
 def test_a_search_says_when_it_has_not_looked_at_all() -> None:
     """On every tab alike; where it has looked at all, nothing is said."""
     assert part_words(400, whole=False) == ", of the first 400 that were looked at"
+    assert part_words(51, whole=False, seen=400) == ", of 401 to 451"
     assert part_words(3, whole=True) == ""
+
+
+@pytest.mark.tampers("puts 450 cards into the database at once, of which no entry tells")
+@pytest.mark.promise("console:queue")
+async def test_a_search_looks_at_all_by_four_hundred_at_once(tmp_path: Path) -> None:
+    """Each is opened and read, so no page looks at more; a link looks on, and a last one ends."""
+    async with open_console(tmp_path) as console:
+        await console.sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        database = Database("", console.opened.workspace.store_path)
+        open_items(database, 450)
+        database.close()
+        async with console.client(await console.sign_in()) as browser:
+            shown, link = 0, "?q=refund"
+            for title in ("400 cards fit, of the first 400", "51 cards fit, of 401 to 451"):
+                page = (await browser.get(f"{ROOT}/{link}")).text
+                assert title in page
+                found = re.search(r'href="/console/([^"]*)">\s*Look at the next 400', page)
+                shown += int(title.split()[0])
+                link = html.unescape(found[1]) if found else ""
+            assert (shown, link) == (451, "")
+            form = {"name": "On", "q": "q=refund&past=1.a&seen=400"}
+            answer = await browser.post(f"{ROOT}/views", data=form)
+            assert answer.headers["location"] == f"{ROOT}/?q=refund"
 
 
 def test_amounts_fit_as_people_write_them() -> None:

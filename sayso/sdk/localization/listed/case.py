@@ -23,6 +23,7 @@ CASE = (
     "{people} had asked for it, too.",
     "Who decided had asked for none of it.",
     "Nobody: the policy decided, or it never came to that.",
+    "{person} took a yes back on {when}.",
     "{name}, through {who}, on {when}.",
     "{name}, on {when}.",
     "They were signed in with the shop.",

@@ -48,6 +48,7 @@ INBOX = (
     "{number} cards fit",
     "No card fits",
     "{line}, of the first {number} that were looked at",
+    "{line}, of {number1} to {number2}",
     "None of yours end within an hour",
     "1 of yours ends within an hour",
     "{number} of yours end within an hour",

@@ -34,7 +34,7 @@ from sayso.sdk.connectors.catalog import read_action_types
 from sayso.sdk.privacy.eraser import read_list
 from sayso.sdk.privacy.restored import find_restored
 from sayso.sdk.resources.limits import HOLDS, check_limits
-from sayso.sdk.resources.processes import ProcessResource, named_in
+from sayso.sdk.resources.processes import ProcessResource, ProcessView, named_in
 from sayso.sdk.setup.check import exposed_files, exposed_text
 from sayso.sdk.setup.orphaned_actions import find_orphans
 from sayso.sdk.wiring.database import is_fleet, is_postgres, missing_postgres, open_store
@@ -196,6 +196,11 @@ def _key(loaded: Workspace) -> str:
     return loaded.signer().named(f"{section.name}/{section.tenant}").vkey
 
 
+def _judged_by(process: ProcessView) -> str:
+    """By which version it judged last; it has said none before its first judgement."""
+    return f"policy {process.policy}" if process.policy else "has judged nothing yet"
+
+
 def _exposed(loaded: Workspace, out: Out) -> str:
     """The files that every user of the machine can read; nothing that keeps it from working."""
     found = exposed_files(loaded)
@@ -305,7 +310,7 @@ async def _processes(loaded: Workspace, types: ActionTypes, out: Out) -> str:
                 f"{one_line(one.name)} was heard of last at {one.beat_at}: it was killed, or hangs"
                 "\nnext: start it again; its row goes a day after its last word"
             )
-    live = [f"{one_line(one.name)} (policy {one.policy})" for one in found if not one.is_stale]
+    live = [f"{one_line(one.name)} ({_judged_by(one)})" for one in found if not one.is_stale]
     stale = f"; {sum(one.is_stale for one in found)} stale" if len(live) < len(found) else ""
     return f"{', '.join(live) or 'none'}{stale}"
 

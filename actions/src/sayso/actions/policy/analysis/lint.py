@@ -188,7 +188,7 @@ class _Table:
             return
         others = [one for one in self.rules.values() if not one.permits and one.id != rule.id]
         by = next((one.id for one in others if self._within(rule, one)), "")
-        why = f"`{by}` says all of it already" if by else "nothing that it is about is allowed"
+        why = f"`{by}` says all of it already" if by else _not_allowed(row)
         yield self._finding(
             "nothing",
             row.id,
@@ -381,3 +381,11 @@ def _without_amount(formula: Formula, bound: int) -> Formula:
     """The same for any amount."""
     parts = formula.parts if isinstance(formula, And) else (formula,)
     return conj(part for part in parts if part != AtMost("amount", bound))
+
+
+def _not_allowed(row: RuleRow) -> str:
+    """What a refusal is about that nothing allows: with an amount, another currency, too."""
+    if not row.amounts:
+        return "nothing that it is about is allowed"
+    amounts = " or ".join(f"{amount:,} {currency}" for currency, amount in row.amounts.items())
+    return f"nothing over {amounts} is allowed, nor in another currency"

@@ -46,6 +46,7 @@ from action where action.tenant = :tenant and action.id >= :since
     and action.undoes is null
 order by action.id desc limit :limit;
 
+-- What people answered; a yes that was taken back, or whose card is another by now, is no answer.
 -- name: votes
 select vote.person, vote.decision, vote.at - approval.created_at as took, action.judgement,
     cast(case when approval.id < :first then 1 else 0 end as bigint) as before,
@@ -56,6 +57,7 @@ select vote.person, vote.decision, vote.at - approval.created_at as took, action
 from vote join approval on approval.tenant = vote.tenant and approval.id = vote.approval_id
 join action on action.tenant = approval.tenant and action.id = approval.action_id
 where vote.tenant = :tenant and vote.approval_id >= :since
+    and (vote.decision = 'reject' or vote.revision = approval.revision)
 order by vote.approval_id desc limit :limit;
 
 -- The cards since a moment: which roles each asked, and by which judgement; a plan is one card.
