@@ -39,7 +39,7 @@ def test_a_translation_has_the_values_and_marks_of_its_text(code: str) -> None:
     """Every amount and name is there, no mark-up is broken, and no attribute ends early."""
     for text, said in translated(code):
         assert sorted(PLACES.findall(said)) == sorted(PLACES.findall(text)), said
-        if "<" not in text:
+        if not {"<", '"'} & set(text):
             assert '"' not in said, said
         assert said[-1].isspace() == text[-1].isspace(), said
 

@@ -98,8 +98,13 @@ async def test_an_entry_that_somebody_changed_is_named_on_the_page(
             )
         async with console.client(await console.sign_in()) as browser:
             page = (await browser.get(f"{ROOT}/audit?verify=1")).text
+            german = {"accept-language": "de"}
+            said = (await browser.get(f"{ROOT}/audit?verify=1", headers=german)).text
         assert "The log does not verify" in page
         assert re.search(r"<p>entr(y|ies) \d", page)
+        assert re.search(
+            r"<p>(Eintrag|Einträge) \d[^<]*: [dD](er|ie) (Einträge|Inhalt|Spalte)", said
+        )
         assert "Finding(" not in page
 
 

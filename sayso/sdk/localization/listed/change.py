@@ -64,4 +64,49 @@ IN_VAIN = (
     "choose another id",
     "use three capital letters such as USD",
     "`{name}` is no ISO 4217 currency code",
+    "rule `{rule}` reads {why}, so nobody can say which rows are in vain",
+    "look at the rows yourself",
+    "set one up, see docs/how-to/sign-facts-of-your-own.md, or remove the condition",
+    "it says `{say}`, and {line}: {rule} asks somebody else in every case",
+    "is never done at once",
+    "{list} is never enough",
+    "say it in one of the two",
+    "it allows up to {money}, and {rule} allows such a customer more: {line}",
+    (
+        "to cap it, write [[ask]] with the conditions of `{name}`, over = {amount} and `by`; to "
+        "add to it, leave it"
+    ),
+    "{file} decides beside this table: {line1}: {line2}, by `{rule}`",
+    'write replaces = "shipped" on top, or leave it where both are meant',
+    (
+        "where `{name}` cannot be read, nobody is asked: it is refused, since nobody could say "
+        "that this row does not hold"
+    ),
+    'make it an [[ask]], or write "deny" for the fact',
+    (
+        "where `{name}` cannot be read, nobody is asked: every [[allow]] reads it, so nothing "
+        "would be left that allows it"
+    ),
+    "add an [[allow]] with `by` that does not read `{name}`",
+    "something of the other rules",
+    "write an [[allow]], [[ask]] or [[never]]",
+    'begin with action = "stripe.refund"',
+    "`missing` is no table",
+    "`missing` of `{name}` is `deny` or `ask`",
+    "a second row with the id `{id}`",
+    "a second dial with the id `{id}`",
+    "{file} line {number}: {line}",
+    "{file} line {number}, rule `{rule}`: {line}",
+    "role `{role}` is not declared, so nobody could ever hold it",
+    "declare it, or use one of: {names}",
+    "no customer has the assurance `{name}`",
+    "`{name1}` is never `{name2}`",
+    "there is no rule, so nothing could ever be done",
+    "write a `permit`, or start from the default policy",
+    "a file of this name means nothing here",
+    "nothing reaches this dial: those above take all of it",
+    "put it higher, or remove it",
+    "`has {name}` asks for a field that no action has, so it is never true",
+    "leave `by` to the rules",
+    "use two decimals at most, such as 0.25",
 )
