@@ -36,8 +36,8 @@ PROMISES: dict[str, Promise] = {
         "would be shown, and after the click says what it was.",
     ),
     "console:languages": Promise(
-        "Inbox, card, action and request are read in seven languages; what customers and "
-        "colleagues wrote stays as it is, and so does what an answer covers.",
+        "Every page is read in seven languages, the log's own and its refusals too; what customers "
+        "and colleagues wrote stays as it is, and so does what an answer covers.",
         "issue: reach and habit",
     ),
     "console:settle": Promise(
