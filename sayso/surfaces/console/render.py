@@ -12,8 +12,9 @@ from importlib import resources
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.ext import Extension
+from jinja2.runtime import Context
 from markupsafe import escape
 
 from sayso.money import Money
@@ -80,7 +81,27 @@ def environment(reader: Language) -> Environment:
     made.globals.update(globals_)
     install: Any = made
     install.install_gettext_callables(reader.gettext, reader.ngettext, newstyle=True)
+    globals_["gettext"] = globals_["_"] = _said_once(made.globals["gettext"])
+    made.globals.update(globals_)
     return made
+
+
+def _said_once(translate: Any) -> Any:
+    """Jinja's `gettext`, which makes each text that has no values in it once.
+
+    A page has a hundred of them, and each else costs as much as a row of a table.
+    """
+    said: dict[str, Any] = {}
+
+    @pass_context
+    def gettext(context: Context, text: str, **values: object) -> Any:
+        if values:
+            return translate(context, text, **values)
+        if text not in said:
+            said[text] = translate(context, text)
+        return said[text]
+
+    return gettext
 
 
 def shown(text: object) -> Iterator[Piece]:
