@@ -88,3 +88,19 @@ def test_a_page_that_is_made_anew_speaks_all_languages() -> None:
         if words - AS_IT_IS:
             plain.add(file.stem)
     assert not plain
+
+
+@pytest.mark.promise("console:languages")
+def test_a_sentence_ends_before_its_full_stop_and_alternatives_are_joined_as_one_speaks() -> None:
+    """What stands last in a sentence doesn't take its full stop; roles that would do are `or`ed."""
+    german = language("de")
+    said = german.say("Refund $129.00 of order o2. Cannot be undone.")
+    assert said == "129,00\xa0$ von Bestellung o2 erstatten. Kann nicht rückgängig gemacht werden."
+    assert (
+        german.say("automatic in `USD`, `EUR` or `GBP`") == "automatisch in `USD`, `EUR` oder `GBP`"
+    )
+    assert german.say("you may not resume; it needs finance or support_manager").endswith(
+        "Finanzen oder Support-Leitung"
+    )
+    assert german.say("by maria") == "by maria"
+    assert german.say_of_log("by maria") == "durch maria"

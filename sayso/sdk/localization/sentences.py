@@ -101,8 +101,9 @@ class Sentences:
         # Whatever has more words of its own says more surely which sentence it is.
         made = [_Sentence(one) for one in listed if "{" in one]
         made.sort(key=lambda one: (-len(_PLACE.sub("", one.english)), "{line" in one.english))
-        self._made = made
-        self._of_several = [one for one in made if _SEVERAL.search(one.english)]
+        # Their longest parts are looked for in every text that a page says: no call for each.
+        self._made = [(one.longest, one) for one in made]
+        self._of_several = [found for found in self._made if _SEVERAL.search(found[1].english)]
 
     def said(self, text: str, writer: Writer) -> str:
         """A text in the language; itself where it is none of these."""
@@ -130,9 +131,11 @@ class Sentences:
         made = writer.line(small)
         return text if made == small else f"{made[:1].upper()}{made[1:]}"
 
-    def _made_of(self, text: str, among: Sequence[_Sentence], writer: Writer) -> str | None:
-        for one in among:
-            if one.longest in text and (found := one.pattern.fullmatch(text)) is not None:
+    def _made_of(
+        self, text: str, among: Sequence[tuple[str, _Sentence]], writer: Writer
+    ) -> str | None:
+        for longest, one in among:
+            if longest in text and (found := one.pattern.fullmatch(text)) is not None:
                 values = {
                     name: self._value(name, value, writer)
                     for name, value in found.groupdict().items()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from surfaces.console.every_page import Foreign, every_page, open_everything
 from surfaces.console.served_console import open_console
 
 from sayso.sdk.localization.languages import LANGUAGES, language
+from sayso.surfaces.console.render import Times, shown
 
 SAME = {
     *("Sayso", "Audit", "Enter", "Status", "Digest", "Stripe", "maria", "noor", "finn", "ada"),
@@ -124,6 +127,23 @@ async def test_the_sign_in_speaks_each_language(tmp_path: Path) -> None:
             said[code] = {one for one in words_of(page.text) if " " in one}
     for code in set(LANGUAGES) - {"en"}:
         assert not said[code] & said["en"], code
+
+
+@pytest.mark.promise("console:languages")
+def test_a_time_in_a_sentence_is_an_element_in_the_readers_zone() -> None:
+    """Where none can stand it is its words; what somebody else has marked so is no fault."""
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    times = Times(now=now, zone=ZoneInfo("Europe/Berlin"), language=language("de"))
+    mark = times.told("2026-11-24T17:05:00Z")
+    page = times.in_sentences(f'<title>{mark}</title><p title="{mark}">Erledigt {mark}.</p>')
+    assert page == (
+        '<title>heute um 18:05</title><p title="heute um 18:05">Erledigt <time datetime="'
+        '2026-11-24T17:05:00Z" title="2026-11-24 17:05:00 UTC">heute um 18:05</time>.</p>'
+    )
+    for odd in ("2026-99-99T17:05:00Z", "0001-01-01T00:00:00Z", '"><script>'):
+        forged = f"\ue000a{odd}\ue001"
+        assert all(one.kind != "text" or "\ue000" not in one.text for one in shown(forged))
+        assert "<time" not in times.in_sentences(f"<p>{forged}</p>")
 
 
 @pytest.mark.promise("console:languages")
