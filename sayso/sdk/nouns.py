@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sayso.sdk.desk.resource import DeskResource
     from sayso.sdk.inbound.resource import InboundResource
     from sayso.sdk.privacy.privacy import Privacy
+    from sayso.sdk.push.browsers import BrowserResource
     from sayso.sdk.resources.account_link import AccountLinkResource
     from sayso.sdk.resources.accounts import AccountResource
     from sayso.sdk.resources.actions import ActionResource
@@ -253,6 +254,13 @@ class Nouns:
         from sayso.sdk.webhooks.resource import WebhookResource
 
         return WebhookResource(self.container, self._workspace)
+
+    @property
+    def browsers(self) -> BrowserResource:
+        """The browsers in which people are told by web push."""
+        from sayso.sdk.push.browsers import BrowserResource
+
+        return BrowserResource(self.container, self._workspace)
 
     @property
     def identity(self) -> Identity:

@@ -30,6 +30,7 @@ from sayso.surfaces.http.server import GRACE_S, LateApp, ReplaceableApp, serve
 _CONSOLE: Final = "sayso.surfaces.console.app"
 CHANNELS: Final[Mapping[str, str]] = {
     "mail": "sayso.surfaces.mail",
+    "push": "sayso.surfaces.push",
     "slack": "sayso.surfaces.slack",
     "teams": "sayso.surfaces.teams",
 }

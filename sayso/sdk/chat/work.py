@@ -153,11 +153,12 @@ def build_work(about: str, view: WorkView | None, *, fit: Fit, url: str) -> Work
         parts=parts,
         about=about,
         buttons=(TAKE, GIVE, *can_answer, *can_end),
-        url=f"{url}{CONSOLE_PATH}/{_page(about)}" if url else "",
+        url=f"{url}{CONSOLE_PATH}/{page_of(about)}" if url else "",
     )
 
 
-def _page(about: str) -> str:
+def page_of(about: str) -> str:
+    """The page of a piece of work, below the console's root."""
     kinds = {"act": "action", "req": "request"}
     return f"{kinds.get(about.partition('_')[0], 'work')}/{about}"
 

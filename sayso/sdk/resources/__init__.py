@@ -2,8 +2,8 @@
 
 `requests`, `actions`, `approvals`, `solutions`, `work` (with its `work_draft`, `work_wait` and
 `work_elsewhere`) are what waits (by pages, `inbox_page`) and what was done, `notes` what
-people say of both, `assignment` who was given a card, `compose` (with its `compose_fields`) what
-they propose themselves; `canaries` what tests whoever answers;
+people say of both, `assignment` who was given a card, `calling` who is told so, `compose` (with its
+`compose_fields`) what they propose themselves; `canaries` what tests whoever answers;
 `stops`, `policy`, `limits`, `rollout`, `analysis` (with `backtesting` and `change_examples`),
 `suggestions` what holds back and why; `people` (changed by themselves: `staff`), `tokens`,
 `passkeys`, `oidc` (over `oidc_provider` and `oidc_sessions`), `account_link`, `sessions` and

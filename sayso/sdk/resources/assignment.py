@@ -5,7 +5,6 @@ It decides nothing and gives nobody a power: whoever may answer the card may sti
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from sayso.actions.approvals.repository import action_of, get_approval
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros
+from sayso.sdk.resources.calling import call, names_of
 from sayso.sdk.resources.notes import asked_about
 from sayso.sdk.views.rows import NoteView
 from sayso.store.base import Reader, Transaction, text, text_or_none
@@ -20,8 +20,6 @@ from sayso.text import plain
 
 if TYPE_CHECKING:
     from sayso.sdk.container import Container
-
-_NAMED = re.compile(r"(?<![\w.@-])@([a-z0-9][a-z0-9_.-]{0,63})", re.IGNORECASE)
 
 
 async def give_card(
@@ -73,6 +71,8 @@ async def give_card(
             now=now,
             last_seq=seq,
         )
+        if to is not None and to != by:
+            call(tx, tenant, to, about, seq, now)
 
     await container.store.write(write)
 
@@ -85,6 +85,4 @@ def assignee_of(reader: Reader, tenant: Tenant, about: str) -> str | None:
 
 def named_in(notes: Sequence[NoteView]) -> frozenset[str]:
     """Whom notes name, as `@maria`, in lower case; whether there is such a person is not asked."""
-    return frozenset(
-        found.rstrip(".-").casefold() for note in notes for found in _NAMED.findall(note.text)
-    )
+    return frozenset(name for note in notes for name in names_of(note.text))

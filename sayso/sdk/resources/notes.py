@@ -17,6 +17,7 @@ from sayso.audit.segments.rows import pruned_to
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.json import JsonValue
+from sayso.sdk.resources.calling import call_named
 from sayso.sdk.resources.work_draft import Repeated
 from sayso.sdk.views.rows import NoteView
 from sayso.store.base import Reader, Transaction, integer, text
@@ -147,6 +148,9 @@ def put_note(tx: Transaction, container: Container, tenant: Tenant, note: Note) 
         ref=ref,
     )
     _tell(tx, tenant, note, seq, now)
+    if not note.answered:  # what went to the customer is not said to colleagues
+        by, about = note.person, note.about
+        call_named(tx, container, tenant, note.text, by=by, about=about, seq=seq, now=now)
     return seq
 
 

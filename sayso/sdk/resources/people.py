@@ -260,6 +260,7 @@ class People:
             entry = Entry(kind=EntryKind.TOKEN_REVOKED, actor=by.actor, data=data)
             seq = self._log.append(tx, tenant, entry, at=now)
             tx.run("token.revoke", tenant=tenant, id=token.id, now=now, last_seq=seq)
+        tx.run("push.forget_person", tenant=tenant, person=person)
 
     async def change(
         self,
@@ -306,6 +307,7 @@ class People:
             data: dict[str, Json] = {"person": known.id, **_said_by(by)}
             entry = Entry(kind=EntryKind.PERSON_DEACTIVATED, actor=by.actor, data=data)
             self._log.append(tx, tenant, entry)
+            tx.run("push.forget_person", tenant=tenant, person=known.id)
 
         await self._written(tenant, work)
 

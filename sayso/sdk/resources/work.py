@@ -24,6 +24,7 @@ from sayso.ids import Tenant, rfc3339, to_micros
 from sayso.money import Money
 from sayso.sdk.progress.carry_on import CARRY_ON_S
 from sayso.sdk.resources.base import Resource, page_of
+from sayso.sdk.resources.calling import call
 from sayso.sdk.resources.notes import (
     Note,
     check_note,
@@ -249,6 +250,8 @@ class WorkResource(Resource):
             entry.data["person"] = to
             seq = self._container.log.append(tx, holder.tenant, entry)
             self._put(tx, holder.tenant, about, assignee=to, ended_at=None, seq=seq)
+            if to != holder.holder:
+                call(tx, holder.tenant, to, about, seq, self._now())
 
         await self._container.store.write(write)
         return await self.get(about, tenant=holder.tenant)

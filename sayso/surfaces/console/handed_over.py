@@ -23,7 +23,7 @@ from sayso.surfaces.console.inbox_view import (
 )
 from sayso.surfaces.console.render import Times, plural
 from sayso.surfaces.console.visit import Visit
-from sayso.surfaces.console.work import page_of
+from sayso.sdk.chat.work import page_of
 
 _LOOKS = ("", "nobody", "mine", "late")
 _REQUESTS = ("handed_over", "unanswered")

@@ -37,7 +37,7 @@ from sayso.surfaces.console.queue import Searched, card_path, last_answer, searc
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.saved import VIEWS, keep, saved_by
 from sayso.surfaces.console.visit import Visit, stopped_words
-from sayso.surfaces.console.work import page_of
+from sayso.sdk.chat.work import page_of
 
 MOST_IN_TAB = 100
 """So many of somebody's own are counted; above it the tab says `100+`."""

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from sayso.errors import Code, RefusedError
 from sayso.money import Money
+from sayso.sdk.chat.work import page_of
 from sayso.sdk.desk.seat import Words, why_unsaid
 from sayso.sdk.resources.work import WorkView
 from sayso.surfaces.console.edge import Form, read_form
@@ -141,9 +142,3 @@ async def show_work(visit: Visit) -> Response:
 async def people_of(visit: Visit) -> list[str]:
     """Whom work can be given to, by the log."""
     return [one.id for one in await visit.sayso.people.list(visit.sayso.tenant) if one.active]
-
-
-def page_of(about: str) -> str:
-    """The page of a piece of work, below the console's root."""
-    kinds = {"act": "action", "req": "request"}
-    return f"{kinds.get(about.partition('_')[0], 'work')}/{about}"

@@ -9,9 +9,9 @@ are · `answers` takes decisions, `notes` what is written in a thread · `card` 
 `forms` what is asked, `thread` what stands below a card, all in the words of `sayso.sdk.chat`;
 `wording` makes foreign text safe, and `sayso.block_kit` checks them · `channel` is what we post and
 find again, `notifier` brings the cards up to date, `canaries` shows test cards and `work` what
-people have to do, both as `outbox_cards`; `reminding` tells everything else, `direct` in private,
-`pace` and `web` are how · `home` is the app's Home, `linking` how an account becomes somebody's ·
-`doctor` says what is missing.
+people have to do, both as `outbox_cards`; `reminding` tells everything else, `calls` tells who is
+called by name, `direct` in private, `pace` and `web` are how · `home` is the app's Home, `linking`
+how an account becomes somebody's · `doctor` says what is missing.
 
 docs/how-to/set-up-slack.md says how to set it up and what a crash loses, approve-in-slack.md what a
 card shows and who may decide.

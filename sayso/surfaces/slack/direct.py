@@ -1,4 +1,4 @@
-"""Direct messages: a reminder for who is called to decide and cannot read the cards' channel.
+"""Direct messages: for who is called by name, or to decide and cannot read the cards' channel.
 
 No customer is named there: whatever was said in private stays, also when a customer is erased.
 """
@@ -69,6 +69,22 @@ class DirectMessages:
                 logger.warning("somebody is not told in private: %s", _loggable(failed))
             elif failed is not None:
                 raise failed
+
+    async def call(self, person: KnownPerson, post: Post, mark: str, *, begun: bool) -> None:
+        """Tell one person, wherever they are; what Slack refuses is left, and logged.
+
+        Args:
+            mark, begun: see `send`.
+
+        Raises:
+            RetryableError, OutcomeUnknownError: they are not told, or nobody knows.
+        """
+        account = _account(person)
+        try:
+            if account is not None:
+                await self._tell(account, post, mark, begun=begun)
+        except SlackRefusedError as error:
+            logger.warning("somebody is not told in private: %s", _loggable(error))
 
     async def _tell(self, account: SlackAccount, post: Post, mark: str, *, begun: bool) -> None:
         # INVARIANT: as for a click: a guest, a stranger or somebody who left is told nothing.

@@ -27,6 +27,8 @@ from sayso.store.rows import RowReader
 
 EVERY_TENANT = Tenant("*")
 """The tenant of a stop of all of them."""
+STOP_TOPIC = "stop"
+"""Of the outbox: a stop that somebody has engaged, by its id."""
 MAX_REASON_CHARS = 500
 MAX_TARGET_CHARS = 200
 
@@ -240,6 +242,7 @@ class Stops:
             idempotency_key=order.key,
             last_seq=seq,
         )
+        tx.run("outbox.put", tenant=order.home, topic=STOP_TOPIC, key=stop_id, now=now)
         return get_stop(tx, order.tenant, stop_id)
 
     def _engaged_entry(self, tx: Transaction, order: StopOrder, stop_id: str, now: int) -> Entry:
