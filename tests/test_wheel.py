@@ -40,6 +40,7 @@ DATA = {
     ".css",
     ".js",
     ".svg",
+    ".png",
     ".txt",
     ".yaml",
     "",

@@ -1,4 +1,4 @@
-"""One push: encrypted for its browser (RFC 8291), signed by our key (RFC 8292), handed over once."""
+"""One push: encrypted for its browser (RFC 8291), signed by our key (RFC 8292), sent once."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _MOST_NAMED = 20
 
 
 def names_of(note: str) -> tuple[str, ...]:
-    """Whom a note names, as `@maria`, in lower case; whether there is such a person is not asked."""
+    """Whom a note names, as `@maria`, in lower case; whether there is one is not asked."""
     return tuple(dict.fromkeys(one.rstrip(".-").casefold() for one in _NAMED.findall(note)))
 
 

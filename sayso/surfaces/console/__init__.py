@@ -7,5 +7,5 @@ page: `inbox` (`inbox_view`, `inbox_query`, `queue`, `handed_over`, `saved`), `s
 `changed`; of test cards `canary`), `bulk`, `action` (`settle`), `work`, `compose`, `seat`,
 `customers`, `audit` (`question`, `case`, `export`, `repair`), `figures` (`figure_charts`, drawn by
 `charts`), `policy` (`backtest`), `people` (`staff`, `connecting`), `passkeys`, `account_link`,
-`rollout`, `rule` (`rule_rows`), `stop`, `me`.
+`rollout`, `rule` (`rule_rows`), `stop`, `me` · `install` is what a browser installs, and is told.
 """

@@ -30,6 +30,7 @@ from sayso.surfaces.console import (
     export,
     figures,
     inbox,
+    install,
     me,
     passkeys,
     people,
@@ -71,6 +72,8 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
     app = Starlette(
         routes=[
             Route("/static/{mark}/{name}", _static),
+            Route(install.MANIFEST, install.show_manifest),
+            Route(install.WORKER, install.show_worker),
             Route("/enter", sign_in.enter, methods=["GET", "POST"]),
             Route("/enter/start", sign_in.start),
             Route("/enter/callback", sign_in.finish),

@@ -81,6 +81,8 @@ FRAMED = frozenset({"/seat", "/seat/judge", "/seat/say", "/seat/enter"})
 """The pages that sit beside a ticket."""
 IN_A_WINDOW = "/seat/open"
 """Opened by a frame of ours, and tells it by whom it is opened."""
+OWN_PAGE = "/me"
+"""Where a browser is told that it may install the console."""
 BACK_CHANNEL = "/enter/signed-out"
 """Where a company's provider tells that it has signed somebody out."""
 
@@ -117,6 +119,7 @@ class ConsoleEdge:
             zipped=zipped,
             framed_by=self._site.framed_by(path),
             keeps_opener=path == IN_A_WINDOW,
+            installs=path == OWN_PAGE,
         )
         try:
             await self._app(scope, receive, safe)
@@ -159,12 +162,14 @@ def _is_own(headers: Headers, host: str) -> bool:
 _NOBODY = "'none'"
 
 
-def policy(nonce: str, framed_by: tuple[str, ...] = ()) -> str:
+def policy(nonce: str, framed_by: tuple[str, ...] = (), *, installs: bool = False) -> str:
     """The Content-Security-Policy of one response.
 
     Args:
-        framed_by: whose pages may have it in a frame.
+        framed_by: whose pages may have it in a frame. installs: whether it may start our worker,
+            which takes a policy for its address, and for no other (`static/push.js`).
     """
+    worker = ("worker-src 'self'", "trusted-types sayso-worker")
     return "; ".join(
         (
             "default-src 'none'",
@@ -172,11 +177,12 @@ def policy(nonce: str, framed_by: tuple[str, ...] = ()) -> str:
             "style-src 'self'",
             "img-src 'self'",
             "connect-src 'self'",
+            "manifest-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
             f"frame-ancestors {' '.join(framed_by) or _NOBODY}",
             "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
+            *(worker if installs else ("trusted-types 'none'",)),
         )
     )
 
@@ -187,6 +193,7 @@ class _Safe:
     Args:
         framed_by: whose pages may have it in a frame. keeps_opener: whether the page that has
             opened its window stays its opener; what it tells that, it tells its own site alone.
+            installs: see `policy`.
     """
 
     def __init__(
@@ -197,8 +204,10 @@ class _Safe:
         zipped: bool,
         framed_by: tuple[str, ...] = (),
         keeps_opener: bool = False,
+        installs: bool = False,
     ) -> None:
         self._send = send
+        self._installs = installs
         self._nonce = nonce
         self._framed_by = framed_by
         self._keeps_opener = keeps_opener
@@ -210,7 +219,9 @@ class _Safe:
         """Pass a message of the response on."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers["Content-Security-Policy"] = policy(self._nonce, self._framed_by)
+            headers["Content-Security-Policy"] = policy(
+                self._nonce, self._framed_by, installs=self._installs
+            )
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             opener = "unsafe-none" if self._keeps_opener else "same-origin"

@@ -6,6 +6,7 @@ import re
 from textwrap import shorten
 
 from sayso.money import Money
+from sayso.sdk.chat.work import page_of
 from sayso.sdk.resources.work import WorkView
 from sayso.sdk.resources.work_wait import WorkCountsView
 from sayso.surfaces.console.inbox_query import MOST_SEARCHED, InboxQuery, fits
@@ -23,7 +24,6 @@ from sayso.surfaces.console.inbox_view import (
 )
 from sayso.surfaces.console.render import Times, plural
 from sayso.surfaces.console.visit import Visit
-from sayso.sdk.chat.work import page_of
 
 _LOOKS = ("", "nobody", "mine", "late")
 _REQUESTS = ("handed_over", "unanswered")

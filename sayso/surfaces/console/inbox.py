@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from sayso.actions.approvals.repository import ApprovalStatus
 from sayso.ids import from_micros, to_micros
+from sayso.sdk.chat.work import page_of
 from sayso.sdk.resources.inbox_page import InboxCursor, InboxPage
 from sayso.sdk.resources.solutions import MOST_COUNTED
 from sayso.sdk.resources.work import WorkView
@@ -37,7 +38,6 @@ from sayso.surfaces.console.queue import Searched, card_path, last_answer, searc
 from sayso.surfaces.console.render import Times, plural, sums
 from sayso.surfaces.console.saved import VIEWS, keep, saved_by
 from sayso.surfaces.console.visit import Visit, stopped_words
-from sayso.sdk.chat.work import page_of
 
 MOST_IN_TAB = 100
 """So many of somebody's own are counted; above it the tab says `100+`."""

@@ -13,6 +13,7 @@ from sayso.sdk.resources.people import Away
 from sayso.sdk.resources.sessions import ABSOLUTE, IDLE
 from sayso.surfaces.console.edge import Form, read_form
 from sayso.surfaces.console.figures import people
+from sayso.surfaces.console.install import WORKER, browsers_of, turn
 from sayso.surfaces.console.render import KEYS_COOKIE, LANGUAGE_COOKIE
 from sayso.surfaces.console.visit import Visit
 
@@ -48,14 +49,18 @@ async def show_me(visit: Visit) -> Response:
         tests=visit.sayso.workspace.settings.approvals.canaries > 0,
         languages=[language(code) for code in LANGUAGES],
         chosen=visit.request.cookies.get(LANGUAGE_COOKIE, ""),
+        worker=f"{visit.root}{WORKER}?in={visit.times.language.code}",
+        **await browsers_of(visit),
     )
 
 
 async def say(visit: Visit) -> Response:
-    """Switch the keys on or off (WCAG 2.1.4), choose a language, or say until when one is away."""
+    """Switch keys (WCAG 2.1.4), choose a language, say where one is told, or until when away."""
     form = await read_form(visit.request)
     if form.one("do") in {"away", "back"}:
         return await _away(visit, form)
+    if form.one("do") in {"tell", "untell"}:
+        return await turn(visit, form)
     if form.one("do") == "language":
         chosen = form.one("language")
         return _kept(visit, LANGUAGE_COOKIE, chosen if chosen in LANGUAGES else "")

@@ -18,6 +18,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.resources.oidc import Login, LoginCallback
 from sayso.sdk.resources.sessions import ABSOLUTE, Session
 from sayso.surfaces.console.edge import IN_A_WINDOW, ConsoleSite, logger, read_form
+from sayso.surfaces.console.install import forget
 from sayso.surfaces.console.visit import (
     Handler,
     Page,
@@ -231,6 +232,7 @@ class SignIn:
     async def leave(self, visit: Visit) -> Response:
         """Sign out, here or everywhere."""
         form = await read_form(visit.request)
+        await forget(visit, everywhere=bool(form.one("everywhere")))
         if form.one("everywhere"):
             await self.sayso.sessions.end_all(visit.session)
         else:

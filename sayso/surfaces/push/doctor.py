@@ -1,4 +1,4 @@
-"""Whether pushes can leave: the keys, what encrypts, the address that browsers need, who has one."""
+"""Whether pushes can leave: the keys, what encrypts, the address browsers need, who has one."""
 
 from __future__ import annotations
 

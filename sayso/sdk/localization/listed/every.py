@@ -14,6 +14,7 @@ from sayso.sdk.localization.listed.inbox import INBOX, SEVERAL_AT_ONCE
 from sayso.sdk.localization.listed.menu import MENU, NOTES, SCRIPT_WORDS, TIMES
 from sayso.sdk.localization.listed.people import PEOPLE
 from sayso.sdk.localization.listed.policy import POLICY, RULE
+from sayso.sdk.localization.listed.push import PUSH
 from sayso.sdk.localization.listed.question import CELLS, QUESTION
 from sayso.sdk.localization.listed.reason import REASONS
 from sayso.sdk.localization.listed.refusal import REFUSALS
@@ -56,5 +57,5 @@ SENTENCES = (
 """What any text can be."""
 OF_THE_LOG = (*ENTRY_PARTS, *CELLS)
 """What a piece of an entry, and a cell of an answer, can be besides."""
-PHRASES = (*TIMES, *AUDIT_PHRASES)
+PHRASES = (*TIMES, *AUDIT_PHRASES, *PUSH)
 """Filled by name, never looked for."""
