@@ -165,9 +165,13 @@ class ServedConsole:
         """A browser window in which somebody is signed in."""
         context = await browser.new_context(**options)
         context.set_default_timeout(60_000)
+        await self.sign_in_at(context, person)
+        return context
+
+    async def sign_in_at(self, context: BrowserContext, person: str = "maria") -> None:
+        """Somebody is signed in there from now on."""
         host = {"url": self.url, "name": "sayso_session", "value": await self.sign_in(person)}
         await context.add_cookies([host])  # type: ignore[list-item]
-        return context
 
     def path(self, where: str) -> str:
         """A page's address."""
@@ -243,6 +247,20 @@ async def chromium(fonts: Path | None = None) -> AsyncGenerator[Browser]:
             yield browser
         finally:
             await put_away(browser)
+
+
+@asynccontextmanager
+async def profile(folder: Path, **options: Any) -> AsyncGenerator[BrowserContext]:
+    """A real browser as people have one, whose windows are not private: it can install a page."""
+    async with async_playwright() as play:
+        context = await play.chromium.launch_persistent_context(
+            folder, executable_path=CHROMIUM, args=_ARGS, **options
+        )
+        context.set_default_timeout(60_000)
+        try:
+            yield context
+        finally:
+            await put_away(context)
 
 
 async def put_away(it: Browser | BrowserContext | Page) -> None:
