@@ -67,6 +67,7 @@ FREE_TABLES: Mapping[str, str] = {
     "log_timestamp": _PLACES,
     "session": "when a session was used last; who, how and since when is its token's entry",
     "webhook": f"{_POSTED}; its address, and how far it was told, are sealed by the vault's key",
+    "push_browser": f"{_POSTED}; where it is pushed to is sealed by the vault's key for its person",
     "webhook_delivery": f"{_POSTED}; what is deleted is not told, as when nobody listens",
     "limit_counter": "one that holds less than the log's entries say lets nothing pass, and one"
     " that holds more only refuses",

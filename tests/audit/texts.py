@@ -226,6 +226,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "planner": NAME,
         "traceparent": TRACE,
     },
+    "push_browser": {"id": ID, "person": WHO, "endpoint_sha256": DIGEST},
     "request_answer": {"key_sha256": DIGEST, "request_id": ID, "fingerprint": PERSONAL},
     "rollout_brake": {"dial": NAME},
     "session": {"token_id": ID, "via": CODE},

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from walk.help_desk import DESK_ACTION
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
@@ -222,6 +224,13 @@ class Variant:
     loosening_needs: int = 1
 
 
+def push_key() -> str:
+    """A private key of the curve P-256, the same each time."""
+    key = ec.derive_private_key(2**200 + 1, ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return pem.decode()
+
+
 INIT = (MoneyLimit(id="customer-day", of="customer", minor=100_00, per="day", automatic=True),)
 """What `init` writes, as far as a walk could reach it."""
 
@@ -319,7 +328,9 @@ VARIANTS: Mapping[str, Variant] = {
         ),
         Variant(
             name="told",
-            settings='[retention]\nlog = "183d"\n\n[webhooks]\nlocal = true\n',
+            settings='[retention]\nlog = "183d"\n\n[webhooks]\nlocal = true\n\n'
+            '[channels.push]\nkey = "file:keys/push.key"\ncontact = "ops@shop.example"\n',
+            files={"keys/push.key": push_key()},
             has_webhooks=True,
             has_retention=True,
             limits=INIT,

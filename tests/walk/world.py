@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg.rows import tuple_row
+from support.push_service import SoftBrowser
 from support.receiver import Receiver, always
 from walk.clocks import standing
 from walk.facts import Effect, Facts
@@ -76,6 +77,7 @@ class World:
         secrets: tokens by holder. facts: what the walk remembers.
         slack: the team's Slack, in the variant that has one.
         hooks: the programs that are told of changes, by their endpoints.
+        browsers: those in which people are told, by their ids, with whose they are.
         dies_at: the boundary of the next call at which the process dies.
     """
 
@@ -87,6 +89,9 @@ class World:
     facts: Facts = field(default_factory=Facts)
     slack: FakeSlack | None = None
     hooks: dict[str, Hook] = field(default_factory=dict[str, Hook])
+    browsers: dict[str, tuple[str, SoftBrowser]] = field(
+        default_factory=dict[str, tuple[str, SoftBrowser]]
+    )
     dies_at: Boundary | None = None
     judges: dict[str, LogJudge] = field(default_factory=dict[str, LogJudge])
     surfaces: dict[str, object] = field(default_factory=dict[str, object])
