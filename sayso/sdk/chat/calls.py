@@ -18,12 +18,9 @@ from sayso.json import JsonValue
 from sayso.sdk.chat.fit import Fit
 from sayso.sdk.chat.work import page_of
 from sayso.sdk.client import Sayso
-from sayso.sdk.resources.calling import CALLED_TOPIC
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.views.solution import SolutionView
 from sayso.store.base import Reader, text, text_or_none
-
-__all__ = ["CALLED_TOPIC", "GAVE", "GAVE_AND_NAMED", "NAMED", "Call", "call_of", "together"]
 
 GAVE: Final = "{who} gave you this"
 NAMED: Final = "{who} names you in a note"
@@ -47,7 +44,7 @@ _LEASE_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Summons:
     """That somebody is called.
 
     Attributes:
@@ -88,7 +85,7 @@ async def together(sayso: Sayso, queue: str, row: OutboxRow) -> list[OutboxRow]:
     return found
 
 
-async def call_of(sayso: Sayso, rows: Sequence[OutboxRow]) -> Call | None:
+async def call_of(sayso: Sayso, rows: Sequence[OutboxRow]) -> Summons | None:
     """What rows of one person about one thing have them told; None for nothing, for good."""
     tenant, (person, about, _) = rows[0].tenant, rows[0].key.split("/")
     known = (await sayso.people.authority(tenant)).person(person)
@@ -104,11 +101,11 @@ async def call_of(sayso: Sayso, rows: Sequence[OutboxRow]) -> Call | None:
     who = ", ".join(dict.fromkeys(one.by for one in fresh))
     if fresh[0].work != "solution":
         kind = WORK.get(fresh[0].work, WORK["handed_over"])
-        return Call(person=known, who=who, said=said, work=kind, path=page_of(about))
+        return Summons(person=known, who=who, said=said, work=kind, path=page_of(about))
     view = await _card(sayso, tenant, about)
     if view is None:
         return None
-    return Call(person=known, who=who, said=said, view=view, path=f"solution/{view.id}")
+    return Summons(person=known, who=who, said=said, view=view, path=f"solution/{view.id}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

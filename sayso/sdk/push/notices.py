@@ -14,7 +14,7 @@ from sayso.actions.approvals.repository import get_approval
 from sayso.actions.controls.kill_switch import StopScope
 from sayso.audit.authority.people import KnownPerson
 from sayso.ids import Tenant
-from sayso.sdk.chat.calls import Call
+from sayso.sdk.chat.calls import Summons
 from sayso.sdk.chat.fit import plain_fit
 from sayso.sdk.chat.news import called_for
 from sayso.sdk.client import Sayso
@@ -94,7 +94,7 @@ def card_notice(view: SolutionView, seconds_left: float, reader: Language) -> No
     )
 
 
-def call_notice(call: Call, reader: Language) -> Notice:
+def call_notice(call: Summons, reader: Language) -> Notice:
     """That somebody was given something, or named in a note; nothing of the note itself."""
     if call.view is None:
         body = reader.phrase(call.work)

@@ -6,6 +6,7 @@ Neither file says anything of anybody: a browser reads both without its cookies.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import orjson
 from starlette.datastructures import Headers
@@ -84,7 +85,7 @@ def _of(reader: Language) -> JsonValue:
     return {"lang": reader.code, "dir": reader.direction, **said}
 
 
-async def browsers_of(visit: Visit) -> dict[str, object]:
+async def browsers_of(visit: Visit) -> dict[str, Any]:
     """What one's own page says of the browsers in which one is told; empty where nobody is."""
     settings = visit.sayso.browsers.settings
     if settings is None:

@@ -14,7 +14,7 @@ from sayso.connectors.retry import RetryPolicy
 from sayso.errors import Code, RetryableError
 from sayso.json import JsonValue
 from sayso.sdk.background.telling import Tell
-from sayso.sdk.chat.calls import CALLED_TOPIC, call_of, together
+from sayso.sdk.chat.calls import call_of, together
 from sayso.sdk.client import Sayso
 from sayso.sdk.localization.languages import Language, language
 from sayso.sdk.push.browsers import Browser
@@ -28,6 +28,7 @@ from sayso.sdk.push.notices import (
     stop_notice,
 )
 from sayso.sdk.push.settings import CHANNEL, PushSettings
+from sayso.sdk.resources.calling import CALLED_TOPIC
 from sayso.sdk.resources.canaries import CANARY_TOPIC
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.views.solution import SolutionView

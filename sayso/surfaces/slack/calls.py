@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 
 from sayso.errors import OutcomeUnknownError, RetryableError, SaysoError, logged
-from sayso.sdk.chat.calls import CALLED_TOPIC, Call, call_of, together
+from sayso.sdk.chat.calls import Summons, call_of, together
 from sayso.sdk.client import Sayso
+from sayso.sdk.resources.calling import CALLED_TOPIC
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.settings.surfaces import CONSOLE_PATH
 from sayso.surfaces.slack.card import elements_of
@@ -21,7 +22,7 @@ logger = logging.getLogger("sayso.slack")
 _BATCH = 20
 
 
-class Calls:
+class CallMessages:
     """Tells people of one workspace, wherever their Slack account is linked.
 
     Args:
@@ -66,7 +67,7 @@ class Calls:
             await outbox.sent(one, {"told": True})
 
 
-def _post(call: Call, url: str) -> Post:
+def _post(call: Summons, url: str) -> Post:
     said = call.text(fit)
     elements = elements_of((said,))
     if url:

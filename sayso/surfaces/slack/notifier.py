@@ -24,7 +24,7 @@ from sayso.sdk.chat.shown import shown_now
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.outbox import OutboxRow
 from sayso.sdk.views.solution import SolutionView
-from sayso.surfaces.slack.calls import Calls
+from sayso.surfaces.slack.calls import CallMessages
 from sayso.surfaces.slack.canaries import CanaryCards
 from sayso.surfaces.slack.card import SlackMessage, build_message
 from sayso.surfaces.slack.channel import Channel
@@ -102,7 +102,7 @@ class Notifier:
         direct = DirectMessages(web, home, identities, self._channel, self.pace.timeout_s)
         self._news = all_news(sayso, self._channel, self.pace, self._posts, direct)
         self._tests = CanaryCards(sayso, self._channel, self.pace, self._posts)
-        self._calls = Calls(sayso, self.pace, self._posts, direct)
+        self._calls = CallMessages(sayso, self.pace, self._posts, direct)
         self._work = WorkCards(sayso, self._channel, self.pace, self._posts)
         self._checked_until = 0.0
         self._tried: set[int] = set()
@@ -146,7 +146,7 @@ class Notifier:
         """
         waits: list[float] = []
         due = await self._sayso.outbox.due_cards(OUTBOX_TOPIC, limit=_BATCH)
-        others: tuple[News | CanaryCards | WorkCards | Calls, ...]
+        others: tuple[News | CanaryCards | WorkCards | CallMessages, ...]
         others = (*self._news, self._tests, self._work, self._calls)
         told = [(one, rows[0]) for one in others if (rows := await one.due())]
         if due or told:

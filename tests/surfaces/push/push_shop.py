@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -32,7 +33,7 @@ def make_key(folder: Path, name: str = "push") -> str:
     return f"file:keys/{name}.key"
 
 
-def tables(folder: Path, **more: object) -> dict[str, object]:
+def tables(folder: Path, **more: object) -> dict[str, Any]:
     """What sayso.toml says of it."""
     section = {"key": make_key(folder), "contact": CONTACT, **more}
     return {"channels": {"push": section}, "webhooks": {"local": True}}
@@ -95,7 +96,7 @@ class PushShop:
 
 @asynccontextmanager
 async def open_push_shop(
-    folder: Path, more: Mapping[str, object] | None = None, **other: object
+    folder: Path, more: Mapping[str, object] | None = None, **other: Any
 ) -> AsyncGenerator[PushShop]:
     """A shop that pushes, and a service on this machine.
 
@@ -103,7 +104,7 @@ async def open_push_shop(
         more: of `[channels.push]`. other: more of sayso.toml.
     """
     with PushService() as service:
-        async with open_shop(folder, **tables(folder, **(more or {})), **other) as opened:  # type: ignore[arg-type]
+        async with open_shop(folder, **tables(folder, **(more or {})), **other) as opened:
             shop = PushShop(opened=opened, service=service)
             await shop.tell()
             yield shop

@@ -1,4 +1,4 @@
-"""Browsers in which people are told: turned on and taken back; and who is called by name."""
+"""Browsers in which people are told: turned on and taken back; and whom a note names."""
 
 from __future__ import annotations
 
@@ -110,19 +110,14 @@ async def misname(world: World, dice: Random, surface: Surface) -> str | None:
     return await must_refuse(f"{url} for {person}", world.sayso.browsers.add(person, said))
 
 
-@operation("call a colleague", weight=4)
-async def call(world: World, dice: Random, surface: Surface) -> str | None:
-    """A card is given to somebody, or a note on it names them; it gives nobody a power."""
-    card, by, to = pick(dice, await cards(world)), pick(dice, active(world)), None
+@operation("name a colleague in a note", weight=3)
+async def name_one(world: World, dice: Random, surface: Surface) -> str | None:
+    """A note on a card names somebody, themselves, or nobody; it gives nobody a power."""
+    card, by = pick(dice, await cards(world)), pick(dice, active(world))
     to = pick(dice, [*active(world), "nobody"])
-    if card is None or by is None or to is None:
+    if card is None or by is None:
         return None
-    solutions, tenant = world.sayso.solutions, world.sayso.tenant
-    if dice.random() < 0.5:
-        await solutions.note_as(card.id, f"@{to} look", tenant=tenant, person=by, via="console")
-        return f"{by} names {to}"
-    attempt = solutions.assign_as(card.id, to, tenant=tenant, by=by, via="console")
-    if to == "nobody":
-        return await must_refuse("a card for nobody who is active", attempt)
-    await attempt
-    return f"{by} gives a card to {to}"
+    await world.sayso.solutions.note_as(
+        card.id, f"@{to} look", tenant=world.sayso.tenant, person=by, via="console"
+    )
+    return f"{by} names {to}"
