@@ -203,11 +203,11 @@ async def test_a_new_key_leaves_browsers_of_the_older_one_told(tmp_path: Path) -
         first = shop.sayso.workspace.settings.channels["push"]
         newer = {**first, "key": make_key(folder, "next"), "older_keys": [first["key"]]}
         for section, told in ((newer, 1), ({**newer, "older_keys": []}, 1)):
-            tables_now: dict[str, Any] = {
+            more: dict[str, Any] = {
                 "channels": {"push": section},
                 "webhooks": {"local": True},
             }
-            async with open_shop(folder, **tables_now) as opened:
+            async with open_shop(folder, **more) as opened:
                 again = PushShop(opened=opened, service=service, orders=shop.orders)
                 await again.ask()
                 await again.tell()
