@@ -1,4 +1,4 @@
-"""How people are asked and answer in Slack and in Microsoft Teams."""
+"""How people are asked and answer in Slack and in Microsoft Teams, and told in browsers."""
 
 from __future__ import annotations
 
@@ -24,6 +24,25 @@ PROMISES: dict[str, Promise] = {
     "slack:direct": Promise(
         "Who is called to decide and is not in the channel is reminded in private, once, without "
         "a customer's name.",
+    ),
+    "slack:called": Promise(
+        "Whoever is given a card or work, or is named in a note, is told so in a direct message, "
+        "once for all that calls them to the same thing at once.",
+    ),
+    "push:told": Promise(
+        "A card that waits, a call by name and a stop reach the browsers of whom they concern, "
+        "encrypted, in the browser's language, without a customer's name, and nobody else's.",
+    ),
+    "push:guarded": Promise(
+        "A browser's address is called by https alone and on a public host, and one that is gone "
+        "is forgotten.",
+    ),
+    "push:install": Promise(
+        "The console installs in a browser, shows there what is pushed, opens its page, and "
+        "offline says so; its worker keeps nothing.",
+    ),
+    "push:extra": Promise(
+        "What pushes is loaded where something is pushed, and the doctor names what is missing.",
     ),
     "slack:times": Promise(
         "A time on a card or in a reminder is shown by its reader's clock, and in UTC where Slack "

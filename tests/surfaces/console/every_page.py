@@ -75,6 +75,8 @@ FIELDS = (
 """Whatever somebody else writes, and a page shows. Letters are in the team's own words."""
 NO_PAGES = {
     "/static/{mark}/{name}": "files of our own",
+    "/app.webmanifest": "read by a browser, of nobody: test_install",
+    "/worker.js": "run by a browser, of nobody: test_install",
     "/live": "a stream",
     "/figures/csv": "a file: test_figures",
     "/seat/live": "a stream",

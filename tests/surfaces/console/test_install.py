@@ -98,7 +98,7 @@ async def installs(page: Page, devtools: CDPSession) -> None:
 
 
 @needs_chromium
-@pytest.mark.promise("console:install")
+@pytest.mark.promise("push:install")
 async def test_it_installs_is_told_opens_the_card_and_says_when_it_is_offline(
     tmp_path: Path,
 ) -> None:
