@@ -247,8 +247,8 @@ async def test_the_cookie_is_kept_from_scripts_and_other_sites(tmp_path: Path) -
 
 POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; "
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; "
 )
 NOTHING, OWN_PAGE = "trusted-types 'none'", "worker-src 'self'; trusted-types sayso-worker"
 """One's own page may start the worker, by a policy that lets one address through."""
