@@ -2,18 +2,18 @@
 "use strict";
 
 const told = document.getElementById("browser");
+const worker = document.currentScript.dataset.worker;
 
 // The one script that this page may start beside its own: `trusted-types` in the CSP names it.
 const policy = window.trustedTypes?.createPolicy("sayso-worker", {
   createScriptURL: (url) => {
-    if (url !== document.body.dataset.worker) throw new TypeError(url);
+    if (url !== worker) throw new TypeError(url);
     return url;
   },
 });
 
 function register() {
-  const url = document.body.dataset.worker;
-  return navigator.serviceWorker.register(policy ? policy.createScriptURL(url) : url);
+  return navigator.serviceWorker.register(policy ? policy.createScriptURL(worker) : worker);
 }
 
 const known = "serviceWorker" in navigator ? register().catch(() => null) : Promise.resolve(null);
@@ -23,14 +23,14 @@ function explain(id) {
 }
 
 async function turnOn() {
-  const worker = await known;
-  if (!worker?.pushManager || !window.Notification) return explain("told-nowhere");
+  const pushing = (await known)?.pushManager;
+  if (!pushing || !window.Notification) return explain("told-nowhere");
   if (await Notification.requestPermission() !== "granted") return explain("told-denied");
   await navigator.serviceWorker.ready;
   // One that was made with another key of ours is of no use any more.
-  await (await worker.pushManager.getSubscription())?.unsubscribe();
+  await (await pushing.getSubscription())?.unsubscribe();
   const key = bytes(told.dataset.key);
-  const made = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
+  const made = await pushing.subscribe({ userVisibleOnly: true, applicationServerKey: key });
   put(told, "said", JSON.stringify(made));
   told.submit();
 }
