@@ -6,6 +6,6 @@ and `{word}` are what that file says of them. Whatever has another name stays as
 
 Where to look, one noun each: `menu` (with times and what the script says) · `inbox` · `card` ·
 `step` · `reason` · `stop` · `action` · `work` · `people` · `figures` · `policy` · `case` · `seat` ·
-`repair` · `audit` · `entry` · `question` · `refusal` · `finding` · `change`; `every` has
-all of them together.
+`repair` · `audit` · `entry` · `question` · `refusal` · `finding` · `change` · `push`;
+`every` has all of them together.
 """
