@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 from collections.abc import Callable
@@ -116,7 +117,14 @@ def rfc3339(micros: int) -> str:
     Raises:
         IntegrityError: as `from_micros`.
     """
-    return _rfc3339(from_micros(micros))
+    seconds, rest = divmod(micros, 1_000_000)
+    return f"{_second(seconds)}.{rest:06d}Z"
+
+
+@functools.lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    """A whole second; most times that are told are of few of them."""
+    return from_micros(seconds * 1_000_000).isoformat()[:19]
 
 
 def rfc3339_of_seconds(seconds: int) -> str:

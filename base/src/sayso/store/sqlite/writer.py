@@ -23,7 +23,7 @@ from queue import SimpleQueue
 
 from sayso.errors import logged
 from sayso.store.base import Row, SqlValue
-from sayso.store.queries import named_queries, numbered_queries, repeated_query
+from sayso.store.queries import numbered_queries, positional_queries, repeated_query
 from sayso.store.sqlite.errors import is_busy
 from sayso.store.units import (
     Remembering,
@@ -43,14 +43,18 @@ class SqliteReader:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._sql = named_queries()
+        self._sql = positional_queries()
 
     def one(self, query: str, /, **params: SqlValue) -> Row | None:
-        row: sqlite3.Row | None = self._connection.execute(self._sql[query], params).fetchone()
+        row: sqlite3.Row | None = self._execute(query, params).fetchone()
         return None if row is None else _as_row(row)
 
+    def _execute(self, query: str, params: Mapping[str, SqlValue]) -> sqlite3.Cursor:
+        sql, in_order = self._sql[query]
+        return self._connection.execute(sql, in_order(params))
+
     def all(self, query: str, /, **params: SqlValue) -> list[Row]:
-        cursor = self._connection.execute(self._sql[query], params)
+        cursor = self._execute(query, params)
         return [_as_row(row) for row in cursor.fetchall()]
 
     def each(self, query: str, params: Sequence[Mapping[str, SqlValue]], /) -> list[Row]:
@@ -82,7 +86,7 @@ class SqliteTransaction(Remembering, SqliteReader):
         self.shared = Shared()
 
     def run(self, query: str, /, **params: SqlValue) -> int:
-        count = self._connection.execute(self._sql[query], params).rowcount
+        count = self._execute(query, params).rowcount
         if count != 1 and numbered_queries()[query].is_checked:
             raise not_one_row(query)
         return count

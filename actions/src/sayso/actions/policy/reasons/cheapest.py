@@ -82,19 +82,18 @@ def answers(atom: Atom, values: Values) -> bool | None:
 
 def is_met(formula: Formula, values: Values, wanted: bool = True) -> bool:
     """Whether a formula has an answer, where a fact that could not be read has none at all."""
-    match formula:
-        case Const(value=value):
-            return value is wanted
-        case Not(part=part):
-            return is_met(part, values, not wanted)
-        case And(parts=parts):
-            kind = all if wanted else any
-            return kind(is_met(part, values, wanted) for part in parts)
-        case Or(parts=parts):
-            kind = any if wanted else all
-            return kind(is_met(part, values, wanted) for part in parts)
-        case _:
-            return answers(formula, values) is wanted
+    # By class, one after the other: this is asked some dozens of times for each card.
+    if isinstance(formula, (And, Or)):
+        decisive = wanted is isinstance(formula, Or)
+        for part in formula.parts:
+            if is_met(part, values, wanted) is decisive:
+                return decisive
+        return not decisive
+    if isinstance(formula, Not):
+        return is_met(formula.part, values, not wanted)
+    if isinstance(formula, Const):
+        return formula.value is wanted
+    return answers(formula, values) is wanted
 
 
 def cheapest(
