@@ -51,7 +51,11 @@ class SqliteReader:
 
     def _execute(self, query: str, params: Mapping[str, SqlValue]) -> sqlite3.Cursor:
         sql, in_order = self._sql[query]
-        return self._connection.execute(sql, in_order(params))
+        try:
+            values = in_order(params)
+        except KeyError as error:
+            raise sqlite3.ProgrammingError(f"`{query}` has no value for {error}") from error
+        return self._connection.execute(sql, values)
 
     def all(self, query: str, /, **params: SqlValue) -> list[Row]:
         cursor = self._execute(query, params)
