@@ -48,6 +48,28 @@ export class Sayso {
     return (await this.#send("POST", path, options)).json();
   }
 
+  /** Ask for a customer, and hear where it stands until it has ended or asks them something, across
+   * lost connections; what it returns is the request. Leaving it changes nothing of what was asked.
+   * @param {S.AskBody} body @param {S.Asking & {idempotencyKey?: string}} [options]
+   * @returns {AsyncGenerator<S.Progress, S.Schemas["RequestView"]>} */
+  async *ask(body, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
+    const asked = { body, idempotencyKey, headers: { Accept: STREAM }, ...(signal && { signal }) };
+    for (let failed = 0; ; ) {
+      try {
+        const { body: stream } = await this.#send("POST", "/v1/requests", asked);
+        for await (const { kind, data } of readEvents(stream)) {
+          failed = 0;
+          if (kind === "end") return JSON.parse(data);
+          yield JSON.parse(data);
+        }
+      } catch (error) {
+        if (error instanceof SaysoError || signal?.aborted) throw error;
+        if (++failed > this.#options.retries) throw error;
+      }
+      await pause(failed || 1, signal);
+    }
+  }
+
   /** Every item of a list, page after page.
    * @template {S.PagedPath} P @param {P} path @param {S.QueryOf<P>} [query]
    * @returns {AsyncGenerator<S.PageOf<P>, void>} */

@@ -6,6 +6,8 @@ export type Schemas = components["schemas"];
 /** Why a call was refused; a server that is newer than these types may say another one. */
 export type Code = Schemas["Code"] | (string & {});
 export type Event = Schemas["EventView"];
+export type Progress = Schemas["ProgressView"];
+export type AskBody = Body<paths["/v1/requests"]["post"]>;
 export type Ended = Schemas["RequestView"] | Schemas["ActionView"];
 
 type With<Method extends string> = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sayso.sdk.background.reload import LoadedView, Reloads
     from sayso.sdk.resources.figures import Figures
     from sayso.sdk.resources.report import ReportView, SentReport
+    from sayso.sdk.views.progress import ProgressView
     from sayso.sdk.views.rows import ActionView, EventView, RequestView
     from sayso.sdk.workspace import Workspace
     from sayso.store.base import Store
@@ -252,6 +254,49 @@ class Sayso(Nouns):
         else:
             self.container.dispatcher.wake()
         return await self.requests.get(row.id, tenant=row.tenant)
+
+    async def stream(
+        self,
+        subject: str | Subject,
+        messages: str | Sequence[Message],
+        *,
+        idempotency_key: str | None = None,
+        conversation: str | None = None,
+        priority: int = WAITED_FOR,
+        requester: Actor | None = None,
+        tenant: str | None = None,
+        traceparent: str | None = None,
+    ) -> AsyncGenerator[ProgressView]:
+        """As `ask`, telling where it stands until it has ended or asks the customer something.
+
+            async for step in sayso.stream("cus_123", "Please refund order 1042."):
+                print(step.message or step.request.reply)
+
+        The last step has the `request`. People are waited for as well, for as long as they take:
+        leave the loop when you like. Whoever leaves it, or loses it, changes nothing of what was
+        asked; the same call with the same key goes on with it, or gives its end.
+
+        Raises:
+            RefusedError, ConfigError: as `ask`.
+        """
+        from sayso.sdk.progress.streaming import steps_of
+
+        before = await self.events.newest(tenant=tenant)
+        request = await self.ask(
+            subject,
+            messages,
+            idempotency_key=idempotency_key,
+            conversation=conversation,
+            wait_s=0,
+            priority=priority,
+            requester=requester,
+            tenant=tenant,
+            traceparent=traceparent,
+        )
+        told = steps_of(self.container, request.id, after=before, tenant=tenant)
+        async with aclosing(told) as steps:  # so that leaving it ends all that waits
+            async for step in steps:
+                yield step
 
     async def propose(
         self,

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from pathlib import Path
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
+from sayso.actions.model.definition import Subject
+from sayso.agent.base import Message
 from sayso.connectors.base import Connector
 from sayso.sdk.audit.audit import Audit
 from sayso.sdk.client import Mode, Sayso
@@ -20,6 +22,7 @@ from sayso.sdk.resources.customers import CustomerResource
 from sayso.sdk.resources.requests import RequestResource
 from sayso.sdk.resources.stops import StopResource
 from sayso.sdk.resources.tokens import Tokens
+from sayso.sdk.views.progress import ProgressView
 from sayso.sdk.views.rows import EventView
 
 P = ParamSpec("P")
@@ -135,7 +138,7 @@ class SyncPrivacy(_Waited[Privacy]):
     erase = _blocking(Privacy.erase)
 
 
-async def _next(changes: AsyncIterator[EventView]) -> EventView | None:
+async def _next(changes: AsyncIterator[T]) -> T | None:
     return await anext(changes, None)
 
 
@@ -204,6 +207,21 @@ class SyncSayso(_Waited[Sayso]):
         changes = self._resource.follow(item_id, after=after, tenant=tenant)
         while (change := self.run(_next(changes))) is not None:
             yield change
+
+    def stream(
+        self,
+        subject: str | Subject,
+        messages: str | Sequence[Message],
+        *,
+        idempotency_key: str | None = None,
+        conversation: str | None = None,
+    ) -> Iterator[ProgressView]:
+        """See `Sayso.stream`."""
+        steps = self._resource.stream(
+            subject, messages, idempotency_key=idempotency_key, conversation=conversation
+        )
+        while (step := self.run(_next(steps))) is not None:
+            yield step
 
     @property
     def requests(self) -> SyncRequests:

@@ -335,6 +335,11 @@ PROMISES: dict[str, Promise] = {
         "`sayso.follow` gives every change of one request or action, whichever process makes it, "
         "until it has ended.",
     ),
+    "events:streamed-ask": Promise(
+        "Whoever asks hears where it stands in the same call, nothing but what the answer says; a "
+        "stream that breaks off changes nothing of what was asked.",
+        "invariant 9",
+    ),
     "webhooks:ended": Promise(
         "An endpoint that the log has removed or disabled hears nothing, though its row is back.",
     ),

@@ -19,6 +19,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.resources.tokens import Scope
 from sayso.sdk.sync import SyncSayso
+from sayso.sdk.views.progress import ProgressView
 from sayso.sdk.views.rows import ActionView, EventView
 
 TIMEOUT_S = 30.0
@@ -185,3 +186,40 @@ def test_synchronous_code_follows_too(tmp_path: Path) -> None:
         statuses = [change.status for change in sync.follow(action.id)]
         assert sync.actions.wait(action.id, 1.0).status == "succeeded"
     assert statuses == ["approved", "executing", "succeeded"]
+
+
+@pytest.mark.promise("events:streamed-ask")
+async def test_asking_tells_where_it_stands_and_ends_with_the_request(
+    opened: ShopWorkspace,
+) -> None:
+    """One loop; left and begun again with its key, it goes on, and says its end."""
+    steps: list[ProgressView] = []
+    async with asyncio.timeout(TIMEOUT_S):
+        async for step in opened.sayso.stream(ANA, WORDS, idempotency_key="streamed"):
+            steps.append(step)
+            if step.status == "pending_approval":
+                break
+        request = await opened.sayso.requests.get(steps[0].request_id)
+        await decide(opened.sayso, request.actions[0])
+        again = opened.sayso.stream(ANA, WORDS, idempotency_key="streamed")
+        rest = [step async for step in again]
+    assert steps[0].message == "We are looking up what you have with us."
+    assert {step.request_id for step in [*steps, *rest]} == {request.id}
+    assert rest[-1].request == await opened.sayso.requests.get(request.id)
+    assert rest[-1].status == "answered"
+    assert all(step.request is None for step in [*steps, *rest[:-1]])
+
+
+def test_synchronous_code_asks_and_hears_the_same_way(tmp_path: Path) -> None:
+    """A plain `for`; the last step has the request."""
+
+    async def prepare() -> ShopWorkspace:
+        async with open_shop(tmp_path) as opened:
+            opened.shop.books.add("o_ana", ANA, Money(1_000, "USD"))
+            return opened
+
+    opened = asyncio.run(prepare())
+    sayso = Sayso(opened.workspace, connectors=[opened.shop], clock=opened.clock)
+    with SyncSayso(sayso) as sync:
+        *_, last = sync.stream(ANA, "Do you have a shop in Ghent?")
+    assert last.request is not None

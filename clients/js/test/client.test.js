@@ -107,6 +107,30 @@ test("a stream that breaks off goes on behind the last event, however it is cut"
   assert.deepEqual(asked, [undefined, "7"]);
 });
 
+test("whoever asks hears where it stands, and asks again with the same key where that breaks off", async () => {
+  const subject = { id: "cus_js", assurance: "verified" };
+  const asking = bot.ask({ subject, messages: [{ role: "customer", content: "Do you have a shop in Ghent?" }] });
+  const first = await asking.next();
+  assert.equal(first.value.status, "received");
+  for (let step = first; ; step = await asking.next()) {
+    if (!step.done) continue;
+    assert.equal(step.value.id, first.value.request_id);
+    assert.ok(step.value.reply);
+    break;
+  }
+  const parts = ['event: progress\ndata: {"status":"received"}\n\nevent: progr', 'event: end\ndata: {"id":"req_1"}\n\n'];
+  const keys = new Set();
+  const sayso = new Sayso({ url, token: "t", fetch: async (_, { method, headers }) => {
+    assert.equal(`${method} ${headers.Accept}`, "POST text/event-stream");
+    keys.add(headers["Idempotency-Key"]);
+    return new Response(parts.shift());
+  } });
+  const broken = sayso.ask({ subject, messages: [] });
+  assert.deepEqual(await broken.next(), { value: { status: "received" }, done: false });
+  assert.deepEqual(await broken.next(), { value: { id: "req_1" }, done: true });
+  assert.equal(keys.size, 1);
+});
+
 test("a signal ends a pause", async () => {
   const sayso = new Sayso({ url, token: "t", fetch: async () => { throw new TypeError("down"); }, retries: 9 });
   await assert.rejects(sayso.get("/v1/dials", { signal: AbortSignal.timeout(20) }), { name: "TimeoutError" });

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from sayso.actions.model.status import FINAL
@@ -22,16 +22,34 @@ LONGEST_WAIT_S = 3600.0
 ENDED_REQUEST = frozenset({RequestStatus.ANSWERED.value, RequestStatus.HANDED_OVER.value})
 
 
+def has_ended(item: RequestView | ActionView) -> bool:
+    """Whether a request or an action has ended; one that asks the customer something has not."""
+    if isinstance(item, ActionView):
+        return item.status in FINAL
+    # What was under way when its customer took it back is told once more when it has ended.
+    is_over = all(action.status in FINAL for action in item.actions)
+    return item.status in ENDED_REQUEST or (item.status == RequestStatus.WITHDRAWN and is_over)
+
+
 async def follow(
-    container: Container, item_id: str, *, after: int = -1, tenant: str | None = None
+    container: Container,
+    item_id: str,
+    *,
+    after: int = -1,
+    tenant: str | None = None,
+    is_end: Callable[[RequestView | ActionView], bool] = has_ended,
 ) -> AsyncIterator[EventView]:
-    """See `Sayso.follow`."""
+    """See `Sayso.follow`.
+
+    Args:
+        is_end: whether nothing more is waited for.
+    """
     events = EventResource(container)
     changes = container.changes
     while True:
         version = await changes.version()
         # NOTE: the state is read before the entries, so that an ended one has all of them.
-        ended = has_ended(await _state(container, item_id, tenant))
+        ended = is_end(await _state(container, item_id, tenant))
         while found := await events.about(item_id, after=after, tenant=tenant):
             for event in found:
                 after = event.seq
@@ -53,12 +71,3 @@ async def _state(
     if item_id.startswith("req_"):
         return await RequestResource(container).get(item_id, tenant=tenant)
     return await ActionResource(container).get(item_id, tenant=tenant, timeline=False)
-
-
-def has_ended(item: RequestView | ActionView) -> bool:
-    """Whether a request or an action has ended; one that asks the customer something has not."""
-    if isinstance(item, ActionView):
-        return item.status in FINAL
-    # What was under way when its customer took it back is told once more when it has ended.
-    is_over = all(action.status in FINAL for action in item.actions)
-    return item.status in ENDED_REQUEST or (item.status == RequestStatus.WITHDRAWN and is_over)

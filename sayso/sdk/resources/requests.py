@@ -13,13 +13,13 @@ from sayso.audit.entry import Actor
 from sayso.sdk.progress.carry_on import settle_request
 from sayso.sdk.resources.base import SDK, Resource, as_state, cursor_of, page_of
 from sayso.sdk.views.presenters import show_request
-from sayso.sdk.views.rows import RequestView
+from sayso.sdk.views.rows import ActionView, RequestView
 from sayso.store.base import Reader, SqlValue, Transaction
 
 _ON_ITS_WAY = frozenset({RequestStatus.RECEIVED, RequestStatus.ACTING})
 
 
-def is_over(request: RequestView) -> bool:
+def is_over(request: RequestView | ActionView) -> bool:
     """Whether a request has ended, or goes on only with the customer's answer."""
     return request.status not in _ON_ITS_WAY
 

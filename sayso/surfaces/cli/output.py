@@ -158,8 +158,13 @@ class Out:
 
     def note(self, text: str) -> None:
         """Say on stderr what is going on, when a person may be waiting."""
-        if self._stderr.isatty():
+        if self.is_watched:
             self.warn(text)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody may be looking at stderr."""
+        return self._stderr.isatty()
 
     def warn(self, text: str) -> None:
         """Say something on stderr, as far as it takes anything."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -17,7 +17,7 @@ from sayso.surfaces.cli.problem import LATER, exit_status, internal
 from sayso.surfaces.cli.words import one_line
 
 if TYPE_CHECKING:
-    from sayso.sdk.views.rows import ActionView, RequestView
+    from sayso.sdk.views.rows import ActionView, EventView, RequestView
 
 _WHO = "`sayso serve` or `sayso worker`"
 _GOES_ON = f"it is stored, and {_WHO} goes on with it"
@@ -144,6 +144,26 @@ async def telling(out: Out, find: Callable[[], Awaitable[Stored]]) -> AsyncGener
             async with asyncio.timeout(_PATIENCE_S):
                 _tell(out, await find())
         raise
+
+
+@asynccontextmanager
+async def noting(out: Out, changes: AsyncIterator[EventView]) -> AsyncGenerator[None]:
+    """Say where something stands while the block runs, each state once."""
+
+    async def note() -> None:
+        told: str | None = None
+        with contextlib.suppress(SaysoError):  # whoever waits is told what is wrong
+            async for change in changes:
+                if change.message and change.message != told:
+                    told = change.message
+                    out.note(one_line(told))
+
+    task = asyncio.create_task(note(), name="sayso ask says where it stands")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _tell(out: Out, stored: Stored) -> None:

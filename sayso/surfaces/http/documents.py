@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from sayso.errors import CODES, Code
+from sayso.sdk.views.progress import ProgressView
 from sayso.sdk.views.rows import EventView
 from sayso.surfaces.http.problem import MEDIA_TYPE, Problem
 
@@ -37,6 +38,7 @@ _WITH_MONEY = (
     "CustomerActionView",
 )
 
+_COMPONENT = "#/components/schemas/{model}"
 _REFERENCE = r'"#/components/schemas/(\w+)"'
 
 _EXAMPLES: Mapping[int, tuple[Code, str, str]] = {
@@ -173,6 +175,8 @@ def finish_document(document: Document) -> Document:
     schemas["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/Code"}
     schemas["Money"] = _MONEY
     schemas["EventView"] = EventView.model_json_schema(mode="serialization")
+    step = ProgressView.model_json_schema(mode="serialization", ref_template=_COMPONENT)
+    schemas["ProgressView"] = {key: value for key, value in step.items() if key != "$defs"}
     for name in _WITH_MONEY:
         schemas[name]["properties"]["amount"] = {
             "anyOf": [{"$ref": "#/components/schemas/Money"}, {"type": "null"}]
@@ -227,4 +231,5 @@ def _name_streams(document: Document) -> None:
                 stream = response.get("content", {}).get("text/event-stream")
                 if stream is not None:
                     stream.pop("itemSchema", None)
-                    stream["schema"] = {"type": "string", "description": "`EventView` as `data`"}
+                    kind = "ProgressView" if "202" in operation["responses"] else "EventView"
+                    stream["schema"] = {"type": "string", "description": f"`{kind}` as `data`"}

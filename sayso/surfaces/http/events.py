@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import EventSourceResponse, ServerSentEvent, format_sse_event
 
 import sayso.surfaces.http.examples as examples
+from sayso.sdk.client import Sayso
 from sayso.sdk.progress.changes import StoreChanges
 from sayso.sdk.progress.following import has_ended
+from sayso.sdk.resources.requests import is_over
 from sayso.sdk.resources.tokens import Scope, Token
+from sayso.sdk.views.base import View
+from sayso.sdk.views.progress import progress_view
 from sayso.sdk.views.rows import ActionView, EventView, RequestView
 from sayso.surfaces.http.auth import Open, Reader, Viewer, admit
 from sayso.surfaces.http.documents import Responses, problems
@@ -23,6 +27,7 @@ from sayso.surfaces.http.shapes import EventsQuery, NoQuery
 
 V = TypeVar("V")
 
+STREAM = "text/event-stream"
 HEARTBEAT_S = 10.0
 """Proxies cut connections that are silent for longer than about a minute."""
 
@@ -56,9 +61,17 @@ class Stream:
     heartbeat_s: float
 
     async def send(
-        self, after: int, page: Page, end: End | None = None
+        self,
+        after: int,
+        page: Page,
+        end: End | None = None,
+        told: Callable[[EventView], ServerSentEvent | None] | None = None,
     ) -> AsyncIterator[ServerSentEvent]:
-        """Every change behind `after`, until the end, if there is one."""
+        """Every change behind `after`, until the end, if there is one.
+
+        Args:
+            told: what is sent of a change, None for nothing; the change itself unless given.
+        """
         now = asyncio.get_running_loop().time
         due = now() + self.heartbeat_s
         while not self.changes.stopped:
@@ -67,7 +80,9 @@ class Stream:
             ended = await end() if end is not None else None
             events, reached = await page(after)
             for event in events:
-                yield _sent(event)
+                said = _sent(event) if told is None else told(event)
+                if said is not None:
+                    yield said
             if reached == after:
                 if ended is not None:
                     yield ServerSentEvent(event="end", data=ended)
@@ -126,6 +141,43 @@ def changes_of(request: Request) -> StoreChanges:
 def _sent(event: EventView) -> ServerSentEvent:
     name = "request" if event.action_id is None else "action"
     return ServerSentEvent(event=name, data=event, id=str(event.seq))
+
+
+def streams_steps(request: Request) -> bool:
+    """Whether the caller would have a stream rather than JSON: what they name first counts."""
+    named = request.headers.get("accept", "").lower().split(",")
+    kinds = [one.partition(";")[0].strip() for one in named]
+    first = next((one for one in kinds if one in (STREAM, "application/json", "*/*")), "")
+    return first == STREAM
+
+
+def steps_to(
+    request: Request, sayso: Sayso, view: RequestView, after: int, tenant: str
+) -> EventSourceResponse:
+    """Where a request stands, until it has ended or asks the customer something; then itself.
+
+    Guarantees: no step says more than the request itself; a stream that breaks off changes nothing.
+    """
+
+    async def page(reached: int) -> tuple[Sequence[EventView], int]:
+        found = await sayso.events.about(view.id, after=reached, tenant=tenant)
+        return found, found[-1].seq if found else reached
+
+    async def end() -> RequestView | None:
+        state = await sayso.requests.get(view.id, tenant=tenant)
+        return state if is_over(state) else None
+
+    async def encoded() -> AsyncIterator[bytes]:
+        async for one in stream_to(request).send(after, page, end, _step):
+            data = one.data.model_dump_json() if isinstance(one.data, View) else None
+            yield format_sse_event(data_str=data, event=one.event, comment=one.comment)
+
+    return EventSourceResponse(encoded(), headers={"X-Accel-Buffering": "no"})
+
+
+def _step(event: EventView) -> ServerSentEvent | None:
+    step = progress_view(event)
+    return None if step is None else ServerSentEvent(event="progress", data=step)
 
 
 def _streamed(description: str, *statuses: int) -> Responses:

@@ -585,6 +585,12 @@ id: 7
 """
 
 
+PROGRESS = f"""event: progress
+data: {{"request_id":"{_REQUEST_ID}","action_id":"{_ACTION_ID}","action":"stripe.refund",\
+"status":"pending_approval","message":"A person from our team has to agree first.","request":null}}
+"""
+
+
 def page(item: dict[str, Any]) -> dict[str, Any]:
     """A page of one item, with more behind it: FastAPI leaves nulls out of examples."""
     return {"items": [item], "next_after": item.get("id") or item.get("seq") or item["about"]}

@@ -12,7 +12,7 @@ from sayso.sdk.views.rows import RequestView
 from sayso.surfaces.http.auth import Open, Proposer, Reader
 from sayso.surfaces.http.documents import asked, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
-from sayso.surfaces.http.events import answered
+from sayso.surfaces.http.events import STREAM, answered, steps_to, streams_steps
 from sayso.surfaces.http.idempotency import Key, Trace, bound_key
 from sayso.surfaces.http.shapes import (
     AnswerBody,
@@ -31,9 +31,15 @@ router = APIRouter(tags=["requests"], route_class=GuardedRoute)
     "/v1/requests",
     status_code=202,
     summary="Plan and act on a customer's words",
-    responses=writes(
-        "stored; it goes on by itself, also after a crash", examples.REQUEST, status=202
-    ),
+    response_model=RequestView,
+    responses={
+        200: {
+            "description": "with `Accept: text/event-stream`: `progress` events, then `end` with "
+            "the request, once it has ended or asks the customer something",
+            "content": {STREAM: {"example": examples.PROGRESS}},
+        },
+        **writes("stored; it goes on by itself, also after a crash", examples.REQUEST, status=202),
+    },
     openapi_extra=asked(words=examples.ASK),
 )
 async def ask(
@@ -45,26 +51,34 @@ async def ask(
     trace: Trace,
     query: Annotated[AskQuery, Query()],
     body: AskBody,
-) -> RequestView:
+) -> RequestView | Response:
     """Scope: `actions:propose`.
 
-    Poll the request, follow its events, or pass `wait`. What a person has to approve stays
+    Poll the request, follow its events, pass `wait`, or accept `text/event-stream`: a stream lasts
+    as long as it takes, `wait` or not, and one that breaks off changes nothing: the same call with
+    the same key goes on with it, or gives its end. What a person has to approve stays
     `pending_approval`, and `reply` says so truthfully until then. With `needs_customer`, put
     `question` to the customer, and send what they answer to `/answer`, or as the next message of
     the same `conversation`.
     """
+    streams = streams_steps(request)
+    before = await sayso.events.newest(tenant=token.tenant) if streams else -1
     view = await sayso.ask(
         await body.subject.checked(sayso),
         body.turns(),
         idempotency_key=bound_key(token, key),
         conversation=body.conversation,
-        wait_s=query.wait,
+        wait_s=0 if streams else query.wait,
         requester=token.actor,
         tenant=token.tenant,
         traceparent=trace,
     )
-    root = str(request.scope.get("root_path", ""))
-    response.headers["Location"] = f"{root}/v1/requests/{view.id}"
+    location = f"{request.scope.get('root_path', '')}/v1/requests/{view.id}"
+    if streams:
+        steps = steps_to(request, sayso, view, before, token.tenant)
+        steps.headers["Location"] = location
+        return steps
+    response.headers["Location"] = location
     return view
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from surfaces.cli.cli_workspace import CliWorkspace, Line
 from surfaces.cli.terminal import Terminal
 
+from sayso.errors import Code, RefusedError
+from sayso.sdk.views.rows import EventView
 from sayso.surfaces.cli.output import Out
+from sayso.surfaces.cli.unfinished import noting
 from sayso.surfaces.cli.words import counted, width_of
 
 LISTS = (
@@ -90,6 +95,22 @@ class _Screen(io.StringIO):
 def width(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no real terminal says it."""
     monkeypatch.setenv("COLUMNS", "80")
+
+
+async def test_whoever_waits_at_a_terminal_is_told_where_it_stands() -> None:
+    """Each state once, on stderr; what breaks the telling off breaks nothing else."""
+
+    async def changes() -> AsyncIterator[EventView]:
+        for message in ("We are working on it.", None, "We are working on it.", "Done."):
+            yield EventView.model_construct(message=message)
+        raise RefusedError(Code.NOT_FOUND, "it is gone")
+
+    screen, pipe = _Screen(), io.StringIO()
+    for stderr in (screen, pipe):
+        async with noting(Out(as_json=True, stderr=stderr), changes()):
+            await asyncio.sleep(0)
+    assert screen.getvalue() == "We are working on it.\nDone.\n"
+    assert pipe.getvalue() == ""
 
 
 def test_one_is_no_plural() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from contextlib import aclosing
 from random import Random
 
 from walk.facts import Asked, FindingError, RefusedHereError
@@ -14,6 +15,7 @@ from walk.world import World
 from sayso.actions.model.definition import Assurance, Subject
 from sayso.errors import RefusedError
 from sayso.json import JsonValue
+from sayso.sdk.views.progress import ProgressView
 from sayso.sdk.views.rows import RequestView
 
 _SEVERAL = (
@@ -157,6 +159,38 @@ async def ask(world: World, dice: Random, surface: Surface) -> str | None:
     )
     await remember_requesters(world, request, by)
     return f"{customer} asks {words[:60]!r}: {request.status}"
+
+
+@operation("ask and listen", weight=3)
+async def ask_and_listen(world: World, dice: Random, surface: Surface) -> str | None:
+    """A customer hears where it stands, or stops listening in the middle: it is one request."""
+    customer, mark, key = dice.choice(sorted(WORDS)), mark_of(dice), some_key(dice)
+    words = f"{dice.choice(WORDS[customer])} (my note {mark})"
+    world.facts.marks.setdefault(customer, []).append(mark)
+    leaves = dice.random() < 0.5
+    heard: list[ProgressView] = []
+    async with aclosing(world.sayso.stream(customer, words, idempotency_key=key)) as steps:
+        async for step in steps:
+            heard.append(step)
+            if leaves or step.action_id is not None or step.request is not None:
+                break
+    found = await world.sayso.ask(customer, words, idempotency_key=key)
+    if {step.request_id for step in heard} != {found.id}:
+        raise FindingError("allowed", f"{customer} listened, and asked {found.id} besides")
+    told = " ".join(step.message or "" for step in heard)
+    if any(name in told for name in world.facts.people):
+        raise FindingError("untrue", f"{customer} was told {told!r}")
+    await remember_requesters(world, found, "bot")
+    return f"{customer} asks {words[:60]!r} and listens to {len(heard)} steps: {found.status}"
+
+
+@operation("ask and listen wrongly", weight=2)
+async def ask_and_listen_wrongly(world: World, dice: Random, surface: Surface) -> str | None:
+    """Other words under the key of what was asked are refused before anything is told."""
+    customer, key = dice.choice(sorted(WORDS)), some_key(dice)
+    await world.sayso.ask(customer, ASIDES[0], idempotency_key=key)
+    steps = world.sayso.stream(customer, ASIDES[1], idempotency_key=key)
+    return await must_refuse("a stream of other words under a used key", anext(steps))
 
 
 ASIDES = (

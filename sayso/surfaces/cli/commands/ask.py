@@ -21,6 +21,7 @@ from sayso.surfaces.cli.problem import FAILED, OK
 from sayso.surfaces.cli.show import show_request, status_of, warn_handed_over, warn_refused
 from sayso.surfaces.cli.unfinished import (
     left_of,
+    noting,
     problem_of_request,
     show_left,
     telling,
@@ -70,15 +71,22 @@ def ask(
     async def work(sayso: Sayso) -> tuple[RequestView, SaysoError | None]:
         own_key = key or secrets.token_hex(16)
         by = await requester(read_typed(sayso))
-        async with telling(out, lambda: sayso.requests.by_key(own_key)):
-            asked = await sayso.ask(
+
+        async def asking(wait_s: float) -> RequestView:
+            return await sayso.ask(
                 who,
                 text,
                 idempotency_key=own_key,
                 conversation=conversation,
-                wait_s=wait,
+                wait_s=wait_s,
                 requester=by,
             )
+
+        async with telling(out, lambda: sayso.requests.by_key(own_key)):
+            asked = await asking(0.0 if out.is_watched else wait)
+            if out.is_watched and wait:
+                async with noting(out, sayso.follow(asked.id)):
+                    asked = await asking(wait)  # the same key, so the same request
         return asked, problem_of_request(sayso, sayso.tenant, asked)
 
     out.note("planning …")
