@@ -109,7 +109,7 @@ async def _act(folder: Path, way: str, url: str, calls: int) -> None:
     workspace = make_workspace(folder, connectors={"stripe": stripe})
     # Nothing else is due here, so that no other work is counted.
     async with Sayso(workspace, mode="decide") as sayso:
-        await sayso.check_ready()
+        await sayso.warm()
         await _DO[way](sayso, calls)
 
 
