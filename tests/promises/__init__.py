@@ -13,10 +13,11 @@ from __future__ import annotations
 from promises.actions import PROMISES as ACTIONS
 from promises.audit import PROMISES as AUDIT
 from promises.chats import PROMISES as CHATS
+from promises.hearing import PROMISES as HEARING
 from promises.promise import Promise
 from promises.providers import PROMISES as PROVIDERS
 from promises.running import PROMISES as RUNNING
 from promises.surfaces import PROMISES as SURFACES
 
-PARTS = (ACTIONS, AUDIT, RUNNING, PROVIDERS, CHATS, SURFACES)
+PARTS = (ACTIONS, AUDIT, RUNNING, PROVIDERS, CHATS, SURFACES, HEARING)
 PROMISES: dict[str, Promise] = {name: promise for part in PARTS for name, promise in part.items()}
