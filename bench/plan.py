@@ -31,7 +31,7 @@ class Inputs:
         per_s: actions a second that one database does, on the machine that was measured, with one
             tenant or several (`bench.throughput`, asked and agreed, PostgreSQL, two shared cores).
         fill: up to which part of that a database is filled at its busiest second.
-        kept_bytes: rows and entries of a settled action (docs/how-to/plan-capacity.md, the upper end).
+        kept_bytes: rows and entries of a settled action, the upper end of what was measured.
         sealed_bytes: the same once its entries are sealed, in a file, at 40 bytes an entry.
         entries: of one action.
         server: of a database server of the measured kind, list price in USD a month, from and to.

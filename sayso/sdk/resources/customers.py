@@ -160,7 +160,7 @@ class CustomerResource(Resource):
             if pair[0] != pair[1]:
                 await asyncio.gather(*map(self._check_there, pair))
             return await self._container.store.write(
-                lambda tx: self._tie(tx, by, via, pair, said, repeated)
+                lambda tx: self._tie(tx, by, via, pair, said, repeated), about=by.tenant
             )
 
     async def merge(
@@ -202,7 +202,7 @@ class CustomerResource(Resource):
                     raise _one_customer()
                 return self._tie(tx, by, via, pair, said, repeated)
 
-            return await self._container.store.write(write)
+            return await self._container.store.write(write, about=by.tenant)
 
     async def unlink(
         self,
@@ -226,7 +226,8 @@ class CustomerResource(Resource):
             await self._check_person(by)
             said = check_reason(reason)
             return await self._container.store.write(
-                lambda tx: self._untie(tx, by, via, storable(link_id), said, repeated)
+                lambda tx: self._untie(tx, by, via, storable(link_id), said, repeated),
+                about=by.tenant,
             )
 
     async def vouch(
@@ -261,7 +262,10 @@ class CustomerResource(Resource):
             await self._check_person(by)
             said = check_reason(reason)
             row = await self._container.store.write(
-                lambda tx: vouch(self._container, tx, storable(request_id), said, by, via, repeated)
+                lambda tx: vouch(
+                    self._container, tx, storable(request_id), said, by, via, repeated
+                ),
+                about=by.tenant,
             )
             self._container.dispatcher.wake()
         if wait_s > 0:
@@ -454,7 +458,7 @@ class CustomerResource(Resource):
                     data={"asked": asked, "code": error.code.value},
                 )
                 await self._container.store.write(
-                    lambda tx: self._container.log.append(tx, by.tenant, entry)
+                    lambda tx: self._container.log.append(tx, by.tenant, entry), about=by.tenant
                 )
             raise
 
