@@ -20,6 +20,8 @@ from surfaces.console.served_console import (
 )
 
 from bench.console import Database, open_items
+from sayso.audit.authority.by import By
+from sayso.audit.entry import Actor, ActorKind
 from sayso.money import Money
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.console.inbox_query import InboxQuery, fits, nearest
@@ -138,8 +140,12 @@ async def test_a_card_is_given_to_a_colleague_who_finds_it(tmp_path: Path) -> No
             assert cards_of((await browser.get(f"{ROOT}/?only=named")).text) == [named]
             page = (await browser.get(f"{ROOT}/solution/{given}")).text
             assert '<option value="noor" selected>' in page
+        bot = By(actor=Actor(kind=ActorKind.SERVICE, id="bot"))
+        await console.sayso.people.deactivate(console.sayso.tenant, "noor", by=bot)
         async with console.client(await console.sign_in("maria")) as browser:
             assert cards_of((await browser.get(f"{ROOT}/?only=given")).text) == []
+            page = (await browser.get(f"{ROOT}/solution/{given}")).text
+            assert "noor has it and was deactivated. Give it to somebody else." in page
             await browser.post(f"{ROOT}/solution/{given}/give", data={"person": ""})
         assert (await console.sayso.solutions.get(given)).assignee is None
         found = console.sayso.audit.verify(deep=True)
