@@ -15,7 +15,7 @@ from sayso.audit.event import Event
 from sayso.audit.rules.transitions import START
 from sayso.audit.verifier.medium import open_scratch
 
-_KEPT = 500
+_KEPT = 250
 """Lives in memory; the entries of one mostly stand close together."""
 
 _TABLE = "create table kept (name text primary key, state blob) without rowid"

@@ -28,6 +28,8 @@ def open_scratch(owner: object, tables: str) -> sqlite3.Connection:
     weakref.finalize(owner, connection.close)
     connection.execute("pragma synchronous = off")
     connection.execute("pragma journal_mode = off")
+    # Kept by the system as long as there is room: what each of these keeps is memory for good.
+    connection.execute("pragma cache_size = -512")
     connection.executescript(tables)
     connection.execute("begin")
     return connection

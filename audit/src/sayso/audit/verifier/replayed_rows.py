@@ -42,7 +42,7 @@ _ERASING = {"subject.erasing", "retention.swept"}
 """With which entries rows lose their personal part; what one says is kept under its index."""
 _COUNTED = {"action": "actions", "request": "requests"}
 """Of which rows `retention.swept` says how many lost it, and by which name."""
-_KEPT = 250
+_KEPT = 200
 """Rows in memory; the entries about one mostly stand close together, so few are kept in parts."""
 
 _PARTS = "create table part (place text, name text, state blob)"
