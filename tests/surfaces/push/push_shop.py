@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from support.push_service import PushService, SoftBrowser
 from support.shop_workspace import ShopWorkspace, open_shop
 
+from sayso.audit.entry import Actor
 from sayso.connectors.retry import RetryPolicy
 from sayso.money import Money
 from sayso.sdk.background.telling import Telling
@@ -64,13 +65,17 @@ class PushShop:
         await self.sayso.browsers.add(person, made.said, language=language, name="Chrome")
         return made
 
-    async def ask(self, minor: int = 129_00) -> SolutionView:
-        """A refund that people have to decide."""
+    async def ask(self, minor: int = 129_00, by: Actor | None = None) -> SolutionView:
+        """A refund that people have to decide, proposed by a program or by somebody."""
         number = next(self.orders)
         customer = f"cus_{number}"
         self.opened.shop.books.add(f"o{number}", customer, Money(minor, "USD"))
         done = await self.sayso.propose(
-            "shop.refund", {"order": f"o{number}"}, subject=customer, reason="my mug broke"
+            "shop.refund",
+            {"order": f"o{number}"},
+            subject=customer,
+            reason="my mug broke",
+            requester=by,
         )
         assert done.approval is not None
         return await self.sayso.solutions.get(done.approval.id)

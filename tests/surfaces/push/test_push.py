@@ -43,6 +43,10 @@ async def test_a_card_reaches_each_browser_of_who_may_answer_and_nobody_else(
         assert finn.got == []
         await shop.tell(minutes=5)
         assert len(maria.got) == 1
+        noor = await shop.turn_on("noor")
+        await shop.ask(by=Actor(kind=ActorKind.PERSON, id="maria"))
+        await shop.tell()
+        assert (len(maria.got), len(noor.got)) == (1, 1), "not whoever has asked for it"
         assert shop.service.refused == []
 
 
@@ -183,15 +187,15 @@ async def test_what_is_no_subscription_of_a_browser_is_refused(tmp_path: Path) -
         with pytest.raises(RefusedError, match="at most 10"):
             await shop.turn_on("maria")
         assert not await shop.sayso.browsers.remove("noor", "psh_1"), "another's is not found"
-    # Without `local`, what was turned on before is called no more: each connection is judged.
-    section = {"key": "file:keys/push.key", "contact": "ops@shop.example"}
-    async with open_shop(tmp_path / "shop", channels={"push": section}) as opened:
-        again = PushShop(opened=opened, service=shop.service, orders=shop.orders)
-        await again.ask()
-        await again.tell()
-        assert good.tries == 0
-        with pytest.raises(RefusedError, match="on this machine"):
-            await opened.sayso.browsers.add("noor", good.said)
+        # Without `local`, what was turned on before is called no more: each connection is judged.
+        section = {"key": "file:keys/push.key", "contact": "ops@shop.example"}
+        async with open_shop(tmp_path / "shop", channels={"push": section}) as opened:
+            again = PushShop(opened=opened, service=shop.service, orders=shop.orders)
+            await again.ask()
+            await again.tell()
+            assert good.tries == 0
+            with pytest.raises(RefusedError, match="on this machine"):
+                await opened.sayso.browsers.add("noor", good.said)
 
 
 async def test_a_new_key_leaves_browsers_of_the_older_one_told(tmp_path: Path) -> None:
