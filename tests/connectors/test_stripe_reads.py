@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import httpx
 import pytest
 from connectors.benches import ANA, stripe_on
@@ -64,5 +62,5 @@ def test_what_an_answer_is_given_stays_with_it() -> None:
     """As the rest of a subscription's items."""
     sub = StripeAnswer({"id": "sub_1", "items": {"data": [], "has_more": True}})
     sub.items.data, sub.items.has_more = [StripeAnswer({"id": "si_1"})], False
-    assert [one.id for one in cast("list[StripeAnswer]", sub.items.data)] == ["si_1"]
+    assert [one.id for one in sub.items.data] == ["si_1"]
     assert not sub.items.has_more

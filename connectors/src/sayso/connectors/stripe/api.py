@@ -167,7 +167,9 @@ class StripeApi:
         url = "/v1/" + "/".join(quote(part, safe="") for part in path)
 
         async def ask(client: stripe.StripeClient) -> StripeAnswer:
-            found = await client.raw_request_async("get", url, **params)
+            found = await client.raw_request_async(  # pyright: ignore[reportUnknownMemberType]
+                "get", url, **params
+            )
             return StripeAnswer(_table(found.data))
 
         return await self._find(ask)
