@@ -314,38 +314,3 @@ async def test_a_customer_s_limits_count_all_their_accounts(tmp_path: Path) -> N
         await customers.merge("cus_ana", "cus_bo", reason=WHY, by=MARIA)
         (used,) = (await customers.show("cus_bo", by=MARIA)).limits
         assert (used.used, used.used_minor, used.count) == ("$20.00 of $200.00", 2_000, 2)
-
-
-async def test_ties_of_one_tenant_keep_no_other_tenant_waiting(
-    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They name it, and read and write nothing beyond it, so that they run once (decision 170)."""
-    beyond: list[str] = []
-    monkeypatch.setattr(
-        "sayso.store.postgres.transaction.ReachesBeyondError.__init__",
-        lambda self, name: beyond.append(name),
-    )
-    monkeypatch.setattr("support.shop_workspace.STORE_URLS", [postgres_url])
-    async with shop(tmp_path) as sayso:
-        await sayso.propose("pay.refund", {"payment": "p1", "amount": usd(1)}, subject="desk:7723")
-        beyond.clear()
-        held = held_to(sayso, monkeypatch)
-        tied = await sayso.customers.link("desk:7723", "pay:cus_ada", reason=WHY, by=MARIA)
-        (one,) = tied.customers
-        (link,) = (await sayso.customers.show(one.id, by=FINN)).links
-        await sayso.customers.unlink(link.id, reason="another Ada", by=FINN)
-        assert set(held) == {"main"}
-        assert beyond == []
-
-
-def held_to(sayso: Sayso, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
-    """Which tenant each unit names that writes from here on."""
-    named: list[str | None] = []
-    store, write = sayso.container.store, sayso.container.store.write
-
-    async def noted(*args: Any, **more: Any) -> Any:
-        named.append(more.get("about"))
-        return await write(*args, **more)
-
-    monkeypatch.setattr(store, "write", noted)
-    return named
