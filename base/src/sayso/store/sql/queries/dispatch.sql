@@ -18,7 +18,7 @@ select min(due_at) as due_at from request where due_at > :now;
 -- else waits by itself was written by that same clock. Rates and people may take longer than that.
 -- Asked before anything is locked: many wait for people, all of whose times are far ahead.
 -- name: put_off_action
-select 1 from action
+select id from action
 where due_at > :latest and (status = 'executing'
     or (status in ('planned', 'stale', 'approved', 'unknown', 'accepted', 'succeeded', 'refused',
         'rejected', 'expired', 'withdrawn', 'failed') and updated_at > :latest))

@@ -139,4 +139,5 @@ order by id desc limit :limit;
 
 -- Whether anybody ever asked in words, and whether anything was ever asked for.
 -- name: used
-select exists (select 1 from request) as asked, exists (select 1 from action) as acted;
+select cast(case when exists (select 1 from request) then 1 else 0 end as bigint) as asked,
+    cast(case when exists (select 1 from action) then 1 else 0 end as bigint) as acted;
