@@ -78,6 +78,7 @@ from sayso.sdk.wiring.no_policy import NoPolicy
 from sayso.sdk.wiring.policy_in_force import PolicyDrafts
 from sayso.sdk.workspace import Workspace
 from sayso.settings import Settings
+from sayso.settings.store import HOME_DATABASE
 from sayso.store.base import Store
 from sayso.telemetry import Telemetry
 from sayso.verdicts import Cause, cause_of
@@ -379,6 +380,7 @@ def _lay_ground(
         clock,
         successor=workspace.next_signer(),
         copies=workspace.copies,
+        database=workspace.database or HOME_DATABASE,
     )
     store = store or open_store(workspace)
     if connections is not None:

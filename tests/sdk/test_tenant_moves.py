@@ -17,6 +17,7 @@ from support.several_databases import OTHERS, Several, make_several, open_severa
 from support.shop import Shop, ShopFault
 
 from sayso.actions.model.definition import at_most_once
+from sayso.audit.entry import Entry, EntryKind
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant
@@ -212,6 +213,24 @@ async def test_a_tenant_that_leaves_takes_no_new_work_and_can_stay_after_all(
                 await mover.stay()
         assert (await refund(opened.home, "o4")).status == "succeeded"
         await assert_sound(opened)
+
+
+@pytest.mark.parametrize("step", ["verified", "moved"])
+async def test_a_copy_that_has_not_arrived_takes_no_outcome_either(folder: Path, step: str) -> None:
+    """A worker of the new database looks up what became of a call, and there is one log only."""
+    async with open_several(folder, shop=shop_of()) as opened:
+        with pytest.raises(KeyboardInterrupt):
+            await move(opened, "eu", passing=_interrupt_at(step))
+        async with opened.databases.named("eu") as there:
+            (unknown,) = await there.actions.list(tenant=ACME, status="unknown")
+            looked_up = Entry(kind=EntryKind.ACTION_UNKNOWN, actor=SDK, action=unknown.id)
+            with pytest.raises(RetryableError) as refused:
+                await there.container.store.write(
+                    lambda tx: there.container.log.append(tx, Tenant(ACME), looked_up)
+                )
+            assert refused.value.code is Code.TENANT_MOVING
+        await move(opened, "eu")
+        await assert_moved(opened)
 
 
 def _interrupt_at(step: str) -> Callable[[str], None]:

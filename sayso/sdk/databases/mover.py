@@ -26,7 +26,7 @@ from sayso.audit.entry import Actor, Entry, EntryKind
 from sayso.audit.log import read_place
 from sayso.audit.place import LogPlace
 from sayso.audit.signed_note.note import encode64
-from sayso.audit.tree.merkle import Frontier
+from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
 from sayso.ids import Tenant, to_micros
@@ -308,9 +308,11 @@ class Mover:
 
         def work(tx: Transaction) -> None:
             there = self._head(tx)
-            if there is not None and there.size >= head.size:
+            if there is not None and there.size >= head.size and self._has(tx, head.size, body):
                 return  # an earlier call has done this
-            if there is None or there.size != head.size - 1:
+            grown = Frontier.from_bytes(there.size, there.frontier) if there else Frontier()
+            grown.append(leaf_hash(body.encode()))
+            if grown.to_bytes() != head.frontier:
                 raise IntegrityError(
                     Code.TAMPERED,
                     f"`{self._to}` has not what `{self._tenant}` left with",
@@ -364,6 +366,11 @@ class Mover:
         if row is None or not integer(row, "size"):
             return None
         return _Head(size=integer(row, "size"), frontier=blob(row, "frontier"))
+
+    def _has(self, reader: Reader, size: int, body: str) -> bool:
+        """Whether the entry that makes a log this long is this one."""
+        rows = reader.all("log.bodies", tenant=self._tenant, from_seq=size - 1, limit=1)
+        return bool(rows) and text(rows[0], "body") == body
 
     def _place(self, reader: Reader) -> LogPlace:
         return read_place(reader, self._tenant)

@@ -95,6 +95,7 @@ class AuditLog:
         clock: gives each entry its time.
         successor: the key that signs from the entry on that introduces it, while there is one.
         copies: logs of which the database only has a copy, each with where it goes on.
+        database: its name among those of the workspace.
 
     Guarantees: an entry, its leaf in the tree and the signed head are committed with the state
     change that they tell, or none of them is. Units that share a commit share one signature.
@@ -110,7 +111,9 @@ class AuditLog:
         *,
         successor: LogSigner | None = None,
         copies: Mapping[str, str] | None = None,
+        database: str = "",
     ) -> None:
+        self._database = database
         self._deployment = deployment
         self._clock = clock
         self._keys = (signer,) if successor is None else (signer, successor)
@@ -256,7 +259,8 @@ class AuditLog:
         place = cast("LogPlace", tx.recall((self, tenant, "place")) or HERE)
         if place is not HERE:
             ends = (self, tenant, "ends")
-            place.check(tenant, entry.kind, ends=tx.recall(ends) is not None)
+            ended = tx.recall(ends) is not None
+            place.check(tenant, entry.kind, here=self._database, ends=ended)
             if entry.kind in ENDINGS:
                 tx.remember(ends, True)
         if entry.kind in PLACE_KINDS:

@@ -42,10 +42,11 @@ class LogPlace:
     kind: EntryKind = EntryKind.TENANT_SETTLED
     to: str = ""
 
-    def check(self, tenant: Tenant, kind: EntryKind, *, ends: bool) -> None:
+    def check(self, tenant: Tenant, kind: EntryKind, *, here: str, ends: bool) -> None:
         """Whether such an entry may be appended here.
 
         Args:
+            here: the name of this database.
             ends: what becomes of a call was appended by this unit, or one that shares its commit.
 
         Raises:
@@ -55,7 +56,8 @@ class LogPlace:
             return
         if self.kind is EntryKind.TENANT_MOVED:
             raise moved(tenant, self.to)
-        if not (ends or kind in ENDINGS or kind in PLACE_KINDS):
+        # INVARIANT: a copy that has not arrived takes nothing at all, or there would be two logs.
+        if self.to == here or not (ends or kind in ENDINGS or kind in PLACE_KINDS):
             raise RetryableError(
                 Code.TENANT_MOVING,
                 f"the tenant `{tenant}` is being moved to the database `{self.to}`",
