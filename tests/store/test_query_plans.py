@@ -28,6 +28,7 @@ WALKS = {
     "personal.id_beginning",  # up to the first, when a workspace is opened
     "personal.some_id",  # one row, when a workspace is opened
     "personal.some_wrappings",  # 64 rows, when a workspace is opened
+    "request.used",  # one row of each, when a server is ready
     "personal.wrappings",  # all customers' keys, when an operator checks
     "tenant.entries",  # one row, at the end of the log
     "tenant.park_actions",  # once, when a tenant is moved
