@@ -15,6 +15,7 @@ from sayso.agent.draft_proposal import DraftProposal
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.erasure import ErasureOrder
 from sayso.errors import Code, RefusedError
+from sayso.money import Money
 from sayso.sdk.views.solution import is_unverified
 from sayso.surfaces.slack import build_message
 from sayso.testing.clock import FakeClock
@@ -65,6 +66,30 @@ async def test_nobody_without_a_role_vouches(tmp_path: Path) -> None:
         with pytest.raises(RefusedError) as caught:
             await counter.sayso.customers.vouch(asked.id, reason=WHY, by=maria)
         assert caught.value.code is Code.ALREADY_IN_STATE
+
+
+@pytest.mark.promise("customers:step-up:people")
+async def test_who_was_vouched_for_may_be_given_less(tmp_path: Path) -> None:
+    """The yes to less is about the same customer: the log, which is verified, accuses nobody."""
+    async with open_counter(tmp_path) as counter:
+        asked = await counter.ask()
+        told = await counter.sayso.customers.vouch(asked.id, reason=WHY, by=token_of("maria"))
+        (approval,) = [one.approval for one in told.actions if one.approval]
+        seen = await counter.sayso.solutions.get(approval.id)
+        less = SolutionDecision(
+            tenant=MAIN,
+            approval_id=approval.id,
+            revision=seen.revision,
+            digest=seen.digest,
+            choice=DecisionChoice.EDIT,
+            person="maria",
+            via="test",
+            credential="host",
+            lower={seen.steps[0].id: Money(500, "USD")},
+        )
+        done = await counter.sayso.solutions.answer_as(less)
+        assert [step.status for step in done.steps] == ["succeeded"]
+        assert counter.paid == 1
 
 
 TWO = REPLY_ASKED.replace(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from sayso.audit.authority.credentials import DECIDE
+from sayso.audit.customer_codes import VERIFIED_BY
 from sayso.audit.customer_links import LINKS
 from sayso.audit.event import Event, texts_of
 from sayso.audit.fields import Fields, object_in, text_or_none
@@ -285,6 +286,9 @@ def _judge(event: Event, life: ActionLife, judged: Fields) -> None:
     life.policy = number if type(number) is int else 0
     life.digest = event.top("digest") or ""
     life.name = event.top("name") or life.name
+    # A yes to less is about the same customer, and doesn't say again how they are known.
+    if event.kind != "action.edited":
+        life.verified_by = event.text(VERIFIED_BY) or ""
     expires_at = judged.get("expires_at")
     life.expires_at = expires_at if type(expires_at) is int else None
     life.asked = ways_in(judged)

@@ -95,8 +95,9 @@ def check_known(replayed: ReplayedState, event: Event, findings: Findings) -> No
     request = event.top("request")
     if life is None or judged is None or request is None or not is_known(replayed, event, life):
         return
-    asked = replayed.requests.of(request)
-    said = event.text(VERIFIED_BY)
+    asked, allowed = replayed.requests.of(request), judged.get("outcome") == "allow"
+    edited = event.kind == "action.edited"
+    said = event.text(VERIFIED_BY) or (life.verified_by if edited else "") or None
     fault: str | None = None
     if said is not None:
         until, by = asked.verified.get(event.top("subject") or "", [0, ""])
@@ -104,7 +105,8 @@ def check_known(replayed: ReplayedState, event: Event, findings: Findings) -> No
             fault = f"goes by `{said[:20]}`, by which the log knows nobody"
         elif isinstance(until, int) and event.at >= until + SKEW_MICROS:
             fault = "goes by what was over by its time"
-        elif said == VerifiedBy.PERSON and judged.get("outcome") == "allow" and _moves(event):
+        # NOTE: of less, the one who said so is asked, even where nobody would have been.
+        elif said == VerifiedBy.PERSON and allowed and not edited and _moves(event):
             fault = "moves money by itself on a colleague's word"
     elif asked.assurance == "unverified" and judged.get("outcome") != "deny" and _moves(event):
         fault = "moves money for somebody whom nobody knows"

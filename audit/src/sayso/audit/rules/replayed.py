@@ -51,6 +51,7 @@ class ActionLife(_Life):
         uses: what it uses of limits; see `sayso.audit.rules.limits`.
         links: ids of those between who wrote and whom it is for.
         planner: who planned it. request, step: for what, and what its plan calls it.
+        verified_by: by what its customer was known when it was judged; empty where nothing says.
     """
 
     status: str = START
@@ -79,6 +80,7 @@ class ActionLife(_Life):
     links: list[str] = field(default_factory=list[str])
     planner: str = ""
     step: str = ""
+    verified_by: str = ""
 
     def counted(self, roles: frozenset[str]) -> frozenset[str]:
         """The roles that somebody's word counts for, who holds these."""
