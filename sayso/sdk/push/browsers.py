@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AnyHttpUrl, BaseModel, Field, TypeAdapter, ValidationError
 
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError
 from sayso.ids import Tenant, rfc3339, to_micros
@@ -78,6 +78,7 @@ class Browser:
 
 
 _Sealed = TypeAdapter(tuple[str, str, str, str, str, str])
+_Url = TypeAdapter(AnyHttpUrl)
 
 
 class BrowserResource(Resource):
@@ -222,7 +223,8 @@ def allowed(url: str, section: WebhooksSection) -> str:
     private = [str(one) for one in section.private]
     try:
         found = checked_url(url, name="endpoint", private=private, query=True)
-    except ConfigError as error:
+        _Url.validate_python(found)  # as what encrypts reads it: a name that IDNA forbids is none
+    except (ConfigError, ValidationError) as error:
         raise _refused("where this browser is told is no address that may be called") from error
     if urlsplit(found).hostname in LOOPBACK and not section.local:
         raise _refused(f"it is on this machine, and `[webhooks] local` of {FILE_NAME} is not set")

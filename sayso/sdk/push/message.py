@@ -31,12 +31,14 @@ class Pushed:
     Attributes:
         problem: why it was not taken; empty where it was.
         gone: the browser takes no more, ever. again: it may be taken later, after `after_s`.
+        silent: no answer came at all.
     """
 
     problem: str = ""
     gone: bool = False
     again: bool = False
     after_s: float = 0.0
+    silent: bool = False
 
 
 class Encrypter:
@@ -100,4 +102,5 @@ def _pushed(done: DeliveryResult, host: str) -> Pushed:
     # A refusal, such as of a key that is not the browser's, is no better for being sent again.
     again = done.status is None or done.status == 429 or done.status >= 500
     again = again and done.problem != "address not allowed"
-    return Pushed(problem=problem, again=again, after_s=done.retry_after_s)
+    silent = again and done.status is None
+    return Pushed(problem=problem, again=again, after_s=done.retry_after_s, silent=silent)

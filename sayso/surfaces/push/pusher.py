@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 from sayso.actions.approvals.repository import OUTBOX_TOPIC, ApprovalStatus
 from sayso.actions.controls.kill_switch import STOP_TOPIC
@@ -38,6 +39,11 @@ logger = logging.getLogger("sayso.push")
 _GIVE_UP_AFTER = 30
 """Tries of a row, each two minutes after the one before: what is an hour old is in the inbox."""
 _MOST_DUE = 100
+_AT_ONCE = 50
+"""Browsers that are called at the same time: each takes a descriptor of this process."""
+_REST = timedelta(seconds=100)
+"""So long a push service that has not answered is not called: less than until a row is due again,
+so that whoever it keeps waiting waits once, and not for each row."""
 _HandOver = Callable[[Browser, bytes, dict[str, str]], Awaitable[Pushed]]
 Kept = dict[str, JsonValue]
 
@@ -67,6 +73,8 @@ class Pusher:
         section = sayso.workspace.settings.webhooks
         self._over: _HandOver = over or partial(hand_over, section=section)
         self._encrypter = Encrypter(settings.contact)
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._silent: dict[str, datetime] = {}
 
     @property
     def tells(self) -> Mapping[str, Tell]:
@@ -152,7 +160,7 @@ class Pusher:
         told: dict[str, JsonValue] = dict(before) if isinstance(before, Mapping) else {}
         browsers = await self._browsers(row)
         open_ = [one for one in browsers if one.person in people and told.get(one.id) != mark]
-        done = await asyncio.gather(*(self._push(one, notice) for one in open_))
+        done = await asyncio.gather(*(self._in_turn(one, notice) for one in open_))
         told |= {one.id: mark for one, how in zip(open_, done, strict=True) if not how.again}
         failed = [how for how in done if how.again]
         if not failed or row.attempts + 1 >= _GIVE_UP_AFTER:
@@ -168,6 +176,18 @@ class Pusher:
             await self._sayso.browsers.remove_all(person, tenant=row.tenant)
         return [one for one in found if authority.person(one.person) is not None]
 
+    async def _in_turn(self, browser: Browser, notice: Callable[[Language], Notice]) -> Pushed:
+        """Push once there is a place, and not to a push service that is silent just now."""
+        host = urlsplit(browser.endpoint).netloc
+        async with self._places:
+            if self._sayso.now() < self._silent.get(host, datetime.min.replace(tzinfo=UTC)):
+                return Pushed(problem=f"{host}: no answer just now", again=True)
+            self._silent.pop(host, None)
+            done = await self._push(browser, notice)
+        if done.silent:
+            self._silent[host] = self._sayso.now() + _REST
+        return done
+
     async def _push(self, browser: Browser, notice: Callable[[Language], Notice]) -> Pushed:
         """Push to one browser; one that takes nothing any more is taken back."""
         key = self._settings.key(browser.key)
@@ -175,10 +195,17 @@ class Pusher:
             logger.info("%s was turned on with a key that is not here", browser.id)
             return Pushed(problem="another key")
         said = notice(language(browser.language))
-        body, headers = self._encrypter.make(browser, key, said)
+        try:
+            body, headers = self._encrypter.make(browser, key, said)
+        except ValueError:  # one that cannot be encrypted for holds up no other
+            logger.info("%s cannot be encrypted for", browser.id)
+            return Pushed(problem="no address, or no key")
+        silent = False
 
         async def once() -> Pushed:
+            nonlocal silent
             done = await self._over(browser, body, headers)
+            silent = done.silent
             if done.again:
                 wait_s = done.after_s or None
                 raise RetryableError(Code.PROVIDER_UNAVAILABLE, done.problem, retry_after_s=wait_s)
@@ -187,7 +214,7 @@ class Pusher:
         try:
             done = await self._policy.run(once)
         except RetryableError as error:
-            return Pushed(problem=error.message, again=True)
+            return Pushed(problem=error.message, again=True, silent=silent)
         if done.gone:
             await self._sayso.browsers.remove(browser.person, browser.id, tenant=browser.tenant)
         if done.problem:

@@ -13,10 +13,13 @@ from surfaces.push.push_shop import PushShop, make_key, open_push_shop, tables
 
 from sayso.audit.authority.by import By
 from sayso.audit.entry import Actor, ActorKind
+from sayso.connectors.retry import RetryPolicy
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.background.telling import Telling
+from sayso.sdk.push.browsers import Browser
+from sayso.sdk.push.message import Pushed
 from sayso.sdk.resources.tokens import Scope
-from sayso.surfaces.push import examine, open_channel
+from sayso.surfaces.push import Pusher, examine, open_channel
 
 pytestmark = pytest.mark.promise("push:told")
 HOST = By(actor=Actor(kind=ActorKind.SERVICE, id="test"), credential="host", via="test")
@@ -115,6 +118,37 @@ async def test_one_that_is_gone_is_forgotten_and_one_that_fails_holds_up_no_othe
         assert ill.tries == 5
 
 
+async def test_one_that_cannot_be_called_holds_up_no_other_and_a_silent_service_waits_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever names a broken address, or one that never answers, delays nobody's other rows."""
+    async with open_push_shop(tmp_path / "shop") as shop:
+        noor, keys = await shop.turn_on("noor"), json.loads((await shop.turn_on("finn")).said)
+        with monkeypatch.context() as patch:
+            patch.setattr("sayso.sdk.push.browsers.allowed", lambda url, _section: url)
+            for url in ("https://xn--/x", "https://silent.example/1", "https://silent.example/2"):
+                await shop.sayso.browsers.add("maria", json.dumps({**keys, "endpoint": url}))
+        called: list[str] = []
+
+        async def over(browser: Browser, body: bytes, headers: dict[str, str]) -> Pushed:
+            called.append(browser.endpoint)
+            silent = "silent" in browser.endpoint
+            return Pushed(problem="no answer in time" * silent, again=silent, silent=silent)
+
+        settings = shop.sayso.browsers.settings
+        assert settings is not None
+        monkeypatch.setattr("sayso.surfaces.push.pusher._AT_ONCE", 1)
+        pusher = Pusher(shop.sayso, settings, policy=RetryPolicy(attempts=1), over=over)
+        channel = Telling(shop.sayso, "push", pusher.tells)
+        for rows in (2, 1):
+            for _ in range(rows):
+                await shop.ask()
+            await channel.step()
+            shop.opened.clock.advance(seconds=121)
+        assert called.count(noor.endpoint) == 3
+        assert sum("silent" in one for one in called) == 2, "once in each of both rounds"
+
+
 async def test_who_leaves_is_told_nothing_and_comes_back_without_browsers(
     store_url: str, tmp_path: Path
 ) -> None:
@@ -166,6 +200,7 @@ BAD = {
     "no https": '{"endpoint": "http://push.example/x", KEYS}',
     "a user": '{"endpoint": "https://a:b@push.example/x", KEYS}',
     "a host that is a number": '{"endpoint": "https://2130706433/x", KEYS}',
+    "a name that IDNA forbids": '{"endpoint": "https://xn--/x", KEYS}',
     "metadata": '{"endpoint": "https://169.254.169.254/x", KEYS}',
     "no keys": '{"endpoint": "https://push.example/x", "keys": {"p256dh": "AA", "auth": "AA"}}',
     "long": '{"endpoint": "https://push.example/' + "x" * 5000 + '", KEYS}',
