@@ -129,6 +129,8 @@ class Sayso(Nouns):
         if self._mode == "run":
             from sayso.sdk.webhooks.sender import WebhookSender
 
+            if self._container.copies is not None:  # before anything is carried out
+                await self._container.copies.spread()
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
             sending = WebhookSender(self._container, self._workspace).run()
             self._tasks.append(asyncio.create_task(sending))

@@ -305,7 +305,7 @@ def build_container(
         handlers=handlers,
         dispatcher=_dispatcher(ground, handlers),
         changes=StoreChanges(ground.store.version),
-        copies=OperatorCopies.of(workspace, ground.store, ground.tenant),
+        copies=OperatorCopies.of(workspace, ground.store, ground.log, ground.tenant),
         telemetry=ground.telemetry,
         settings_sha256=settings_digest(workspace),
         verified_micros=ground.settings.customers.verified_micros,

@@ -241,6 +241,27 @@ def _interrupt_at(step: str) -> Callable[[str], None]:
     return passing
 
 
+@pytest.mark.tampers("the home database as a whole")
+async def test_a_home_that_was_put_back_from_before_a_move_carries_nothing_out(
+    folder: Path,
+) -> None:
+    """Its tenant would act in both databases; the copy of the operator's log tells of it."""
+    async with open_several(folder, shop=shop_of()) as opened:
+        waits = await refund(opened.home, "o4", wait=False)
+    shutil.copyfile(folder / "sayso.db", folder / "backup.db")
+    async with open_several(folder, shop=shop_of()) as opened:
+        await move(opened, "eu")
+    shutil.copyfile(folder / "backup.db", folder / "sayso.db")
+    shop = shop_of()
+    async with Sayso(make_several(folder), mode="run", connectors=[shop]) as home:
+        with pytest.raises(ConfigError, match="older than a copy") as refused:
+            await refund(home, "o5")
+        assert refused.value.code is Code.TAMPERED
+        assert "newest backup" in str(refused.value)
+        assert (await home.actions.get(waits.id, tenant=ACME)).status == "approved"
+    assert not shop.books.payouts
+
+
 async def test_two_movers_at_once_move_it_once(folder: Path) -> None:
     """As two operators at two machines: whoever comes second goes on, or is told so."""
     async with (

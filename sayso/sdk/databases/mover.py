@@ -28,7 +28,14 @@ from sayso.audit.place import LogPlace
 from sayso.audit.signed_note.note import encode64
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.audit.verifier.verification import Verdict
-from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError
+from sayso.errors import (
+    Code,
+    ConfigError,
+    IntegrityError,
+    RefusedError,
+    RetryableError,
+    SaysoError,
+)
 from sayso.ids import Tenant, to_micros
 from sayso.sdk.client import Sayso
 from sayso.sdk.databases.names import database_names
@@ -357,6 +364,11 @@ class Mover:
 
         await container.store.write(work)
         await container.directory.see(container.store, container.tenant)
+        assert container.copies is not None, "there are others"
+        with contextlib.suppress(SaysoError):  # else servers bring it
+            # So that a home which is put back from before this is found to be older.
+            for name in {self._from, self._to} - {HOME_DATABASE}:
+                await container.copies.bring_to(name)
         self._passing("placed")
 
     # ---- what is there -------------------------------------------------------------------------

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from sayso.errors import Code, ConfigError, SaysoError, logged
+from sayso.audit.log import AuditLog
+from sayso.errors import Code, ConfigError, IntegrityError, SaysoError, logged
 from sayso.ids import Tenant
 from sayso.sdk.databases.names import database_names
 from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
 from sayso.store.base import Reader, Row, Store, Transaction, integer, text
+from sayso.verdicts import Cause
 
 logger = logging.getLogger("sayso.databases")
 _AT_ONCE = 2000
@@ -45,21 +47,23 @@ class OperatorCopies:
     """The copies of the operator's log in the other databases.
 
     Args:
-        workspace: in its `home`. store: its open database.
+        workspace: in its `home`. store: its open database. log: signs nothing where that is older
+            than a copy of its log: tenants that have left it since would act in both.
     """
 
-    def __init__(self, workspace: Workspace, store: Store, operator: Tenant) -> None:
+    def __init__(self, workspace: Workspace, store: Store, log: AuditLog, operator: Tenant) -> None:
         self._workspace = workspace
         self._store = store
+        self._log = log
         self._operator = operator
         self._known: dict[str, int] = {}
         """The size of the log that each database has, as this process has seen last."""
 
     @classmethod
-    def of(cls, workspace: Workspace, store: Store, operator: Tenant) -> Self | None:
+    def of(cls, workspace: Workspace, store: Store, log: AuditLog, operator: Tenant) -> Self | None:
         """Those of a workspace; None where there is no other database."""
         several = bool(workspace.settings.store.databases)
-        return cls(workspace, store, operator) if several else None
+        return cls(workspace, store, log, operator) if several else None
 
     async def spread(self) -> dict[str, SaysoError]:
         """Bring every database what it lacks; returns why, for each that could not be reached."""
@@ -84,8 +88,12 @@ class OperatorCopies:
         other = open_store(self._workspace.in_database(name))
         try:
             await bring(self._store, other, self._operator)
+        except IntegrityError as error:
+            self._log.halt(Cause.TAMPERED, error, f"copy in {name}")
+            raise
         finally:
             await other.close()
+        self._log.go_on(Cause.TAMPERED, f"copy in {name}")
         self._known[name] = size
 
     async def keep(self, every_s: float = 1.0) -> None:
@@ -103,6 +111,7 @@ async def bring(home: Store, other: Store, operator: Tenant) -> None:
 
     Raises:
         ConfigError: `store_version`, where the database has no copy yet.
+        IntegrityError: `tampered`, where its copy is ahead: the home was put back.
         SaysoError: as `Store`.
     """
     while True:
@@ -147,7 +156,16 @@ def _newest_version(reader: Reader) -> int:
 def _ahead(reader: Reader, tenant: Tenant, known: tuple[int, int], version: int) -> _Ahead | None:
     entries, signed = known
     head = reader.one("log.head", tenant=tenant)
-    if head is None or integer(head, "size") <= signed:
+    size = 0 if head is None else integer(head, "size")
+    if size < signed:
+        # INVARIANT: the copy was read first, so of two that only grow it cannot be the longer one.
+        raise IntegrityError(
+            Code.TAMPERED,
+            f"`home` is older than a copy of its log, of which it has {size} of {signed} entries:"
+            " tenants that have left it since would act twice",
+            next_step="put back the newest backup of `home`, or all databases as of one moment",
+        )
+    if head is None or size == signed:
         return None
     rows = reader.all("log.bodies", tenant=tenant, from_seq=entries, limit=_AT_ONCE)
     if rows and integer(rows[0], "seq") != entries:
@@ -156,7 +174,7 @@ def _ahead(reader: Reader, tenant: Tenant, known: tuple[int, int], version: int)
             "the operator's log was pruned behind the copy that the database has",
             next_step="run `sayso migrate`, which makes the copy anew",
         )
-    whole = entries + len(rows) >= integer(head, "size")
+    whole = entries + len(rows) >= size
     return _Ahead(
         entries=rows,
         head=head if whole else None,
