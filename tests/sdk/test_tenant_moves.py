@@ -229,6 +229,8 @@ async def test_a_copy_that_has_not_arrived_takes_no_outcome_either(folder: Path,
                     lambda tx: there.container.log.append(tx, Tenant(ACME), looked_up)
                 )
             assert refused.value.code is Code.TENANT_MOVING
+            store, log = there.container.store, there.container.log
+            assert not await store.read(lambda reader: log.goes_on(reader, Tenant(ACME)))
         await move(opened, "eu")
         await assert_moved(opened)
 

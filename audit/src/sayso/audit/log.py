@@ -347,7 +347,9 @@ class AuditLog:
 
     def goes_on(self, reader: Reader, tenant: Tenant) -> bool:
         """Whether the log goes on in this database, and not in another one alone."""
-        gone = read_place(reader, tenant).kind is EntryKind.TENANT_MOVED
+        place = read_place(reader, tenant)
+        leaves = place.kind is EntryKind.TENANT_LEAVING
+        gone = place.kind is EntryKind.TENANT_MOVED or (leaves and place.to == self._database)
         return not self.is_copy(tenant) and not gone
 
     def hand_over(self, tx: Transaction, tenant: Tenant, *, from_size: int) -> None:
