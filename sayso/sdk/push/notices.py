@@ -94,12 +94,17 @@ def card_notice(view: SolutionView, seconds_left: float, reader: Language) -> No
     )
 
 
-def call_notice(call: Summons, reader: Language) -> Notice:
-    """That somebody was given something, or named in a note; nothing of the note itself."""
+def call_notice(call: Summons, reader: Language, *, asked: bool) -> Notice:
+    """That somebody was given something, or named in a note; nothing of the note itself.
+
+    Args:
+        asked: the card waits for this very person.
+    """
     if call.view is None:
         body = reader.phrase(call.work)
     else:
-        body = " · ".join((_waits(call.view, reader), *_what(call.view, reader)))
+        head = _waits(call.view, reader) if asked else _money(call.view, reader)
+        body = " · ".join(filter(None, (head, *_what(call.view, reader))))
     said = reader.phrase(call.said, who=plain_fit(call.who, 100))
     return Notice(title=said, body=body, tag=call.path, path=call.path)
 
@@ -119,8 +124,12 @@ def stop_notice(stop: StopView, reader: Language) -> Notice:
 
 
 def _waits(view: SolutionView, reader: Language) -> str:
-    money = " + ".join(map(reader.money, view.totals))
+    money = _money(view, reader)
     return reader.phrase(WAITS, money=money) if money else reader.phrase(WAITS_WITHOUT_MONEY)
+
+
+def _money(view: SolutionView, reader: Language) -> str:
+    return " + ".join(map(reader.money, view.totals))
 
 
 def _what(view: SolutionView, reader: Language) -> tuple[str, ...]:

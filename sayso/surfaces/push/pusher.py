@@ -15,7 +15,7 @@ from sayso.connectors.retry import RetryPolicy
 from sayso.errors import Code, RetryableError
 from sayso.json import JsonValue
 from sayso.sdk.background.telling import Tell
-from sayso.sdk.chat.calls import call_of, together
+from sayso.sdk.chat.calls import Summons, call_of, together
 from sayso.sdk.client import Sayso
 from sayso.sdk.localization.languages import Language, language
 from sayso.sdk.push.browsers import Browser
@@ -119,12 +119,20 @@ class Pusher:
         call = await call_of(self._sayso, rows)
         if call is None:
             return {"told": {}}
-        kept = await self._tell(
-            CALLED_TOPIC, row, {call.person.id}, partial(call_notice, call), mark=row.key
-        )
+        notice = partial(call_notice, call, asked=await self._asks(call, row))
+        kept = await self._tell(CALLED_TOPIC, row, {call.person.id}, notice, mark=row.key)
         for one in rows[1:]:
             await self._sayso.outbox.sent(one, {"with": row.key})
         return kept
+
+    async def _asks(self, call: Summons, row: OutboxRow) -> bool:
+        """Whether the card waits for whoever is called; a test card as a true one."""
+        if call.view is None or call.view.status != ApprovalStatus.PENDING:
+            return False
+        is_test = await self._sayso.canaries.find(row.key.split("/")[1]) is not None
+        asked = people_tested if is_test else people_asked
+        people = await asked(self._sayso, call.view, row.tenant)
+        return call.person.id in {one.id for one in people}
 
     async def _stop(self, row: OutboxRow) -> Kept:
         stops = await self._sayso.stops.list(limit=200, tenant=row.tenant)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from actions.steps import say
 from support.shop_workspace import open_shop
 from surfaces.push.push_shop import PushShop, make_key, open_push_shop, tables
 
@@ -74,6 +75,40 @@ async def test_a_mention_and_a_gift_at_once_are_one_push_with_the_card(tmp_path:
         await shop.note(view, "an old one for @maria")
         await shop.tell(days=2)
         assert (len(maria.got), len(noor.got)) == (2, 1), "what is old calls nobody"
+
+
+async def test_a_mention_says_that_a_card_waits_for_you_only_where_it_does(tmp_path: Path) -> None:
+    """Not to whom it never asked, nor to who has agreed, nor once it is decided."""
+    async with open_push_shop(tmp_path / "shop") as shop:
+        people = {one: await shop.turn_on(one) for one in ("maria", "noor", "finn")}
+
+        async def heard(note: str, by: str) -> dict[str, str]:
+            await shop.tell()  # first what the card itself has told
+            await shop.note(view, note, by=by)
+            await shop.tell()
+            named = {
+                name: [one for one in soft.got if "note" in one.title][-1:]
+                for name, soft in people.items()
+                if name != by
+            }
+            return {name: one.body.partition(" · ")[0] for name, (one,) in named.items()}
+
+        waits = "{} waits for your yes or no"
+        view = await shop.ask(600_00)
+        assert await heard("@noor @finn", "maria") == dict.fromkeys(
+            ("noor", "finn"), waits.format("$600.00")
+        )
+        card = (await shop.sayso.actions.get(view.steps[0].action_id)).approval
+        assert card is not None
+        await shop.sayso.approvals.decide_as(say(card, "maria"))
+        assert (await heard("@maria @finn", "noor"))["maria"] == "$600.00", "she has agreed"
+        view = await shop.ask()
+        said = await heard("@noor @finn", "maria")
+        assert said == {"noor": waits.format("$129.00"), "finn": "$129.00"}
+        card = (await shop.sayso.actions.get(view.steps[0].action_id)).approval
+        assert card is not None
+        await shop.sayso.approvals.decide_as(say(card, "maria"))
+        assert set((await heard("@noor @finn", "maria")).values()) == {"$129.00"}
 
 
 async def test_a_stop_reaches_everybody_with_a_role_but_who_stopped(tmp_path: Path) -> None:
