@@ -25,6 +25,7 @@ from sayso.money import Money
 from sayso.sdk.client import Sayso
 from sayso.sdk.databases.attending import attended
 from sayso.sdk.databases.mover import STEPS
+from sayso.sdk.databases.transfers import copy_tenant
 from sayso.sdk.resources.base import SDK
 from sayso.sdk.resources.tokens import SERVICE_SCOPES
 from sayso.sdk.views.rows import ActionView
@@ -241,6 +242,19 @@ def _interrupt_at(step: str) -> Callable[[str], None]:
             raise KeyboardInterrupt
 
     return passing
+
+
+async def test_a_copy_that_another_mover_made_after_its_end_goes_on_too(
+    folder: Path,
+) -> None:
+    """The copy then has the entry by which it has left already, and goes on behind that."""
+    async with open_several(folder, shop=shop_of()) as opened:
+        there = opened.home.workspace
+        with pytest.raises(KeyboardInterrupt):
+            await move(opened, "eu", passing=_interrupt_at("moved"))
+        copy_tenant(there, there.in_database("eu"), ACME, lambda done, total: None)
+        await move(opened, "eu")
+        await assert_moved(opened)
 
 
 @pytest.mark.tampers("the home database as a whole")
