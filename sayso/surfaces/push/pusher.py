@@ -39,8 +39,6 @@ logger = logging.getLogger("sayso.push")
 _GIVE_UP_AFTER = 30
 """Tries of a row, each two minutes after the one before: what is an hour old is in the inbox."""
 _MOST_DUE = 100
-_AT_ONCE = 50
-"""Browsers that are called at the same time: each takes a descriptor of this process."""
 _REST = timedelta(seconds=100)
 """So long a push service that has not answered is not called: less than until a row is due again,
 so that whoever it keeps waiting waits once, and not for each row."""
@@ -57,6 +55,8 @@ class Pusher:
     Args:
         policy: how often a push service that cannot take it now is asked again at once.
         over: hands a push over; over the network unless a test says otherwise.
+        encrypter: makes what goes to a push service.
+        at_once: browsers that are called at the same time: each takes a descriptor of this process.
     """
 
     def __init__(
@@ -66,14 +66,16 @@ class Pusher:
         *,
         policy: RetryPolicy | None = None,
         over: _HandOver | None = None,
+        encrypter: Encrypter | None = None,
+        at_once: int = 50,
     ) -> None:
         self._sayso = sayso
         self._settings = settings
         self._policy = policy or RetryPolicy()
         section = sayso.workspace.settings.webhooks
         self._over: _HandOver = over or partial(hand_over, section=section)
-        self._encrypter = Encrypter(settings.contact)
-        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._encrypter = encrypter or Encrypter(settings.contact)
+        self._places = asyncio.Semaphore(at_once)
         self._silent: dict[str, datetime] = {}
 
     @property

@@ -18,7 +18,9 @@ from sayso.connectors.retry import RetryPolicy
 from sayso.errors import Code, ConfigError, RefusedError
 from sayso.sdk.background.telling import Telling
 from sayso.sdk.push.browsers import Browser
-from sayso.sdk.push.message import Pushed
+from sayso.sdk.push.message import Encrypter, Pushed
+from sayso.sdk.push.notices import Notice
+from sayso.sdk.push.settings import PushKey
 from sayso.sdk.resources.tokens import Scope
 from sayso.surfaces.push import Pusher, examine, open_channel
 
@@ -153,16 +155,28 @@ async def test_one_that_is_gone_is_forgotten_and_one_that_fails_holds_up_no_othe
         assert ill.tries == 5
 
 
+class Choosy(Encrypter):
+    """It cannot encrypt for one of the browsers."""
+
+    def make(self, browser: Browser, key: PushKey, notice: Notice) -> tuple[bytes, dict[str, str]]:
+        """As it does for every other one."""
+        if "broken" in browser.endpoint:
+            raise ValueError(browser.endpoint)
+        return super().make(browser, key, notice)
+
+
 async def test_one_that_cannot_be_called_holds_up_no_other_and_a_silent_service_waits_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    """Whoever names a broken address, or one that never answers, delays nobody's other rows."""
+    """Whoever has a broken address, or one that never answers, delays nobody's other rows."""
     async with open_push_shop(tmp_path / "shop") as shop:
         noor, keys = await shop.turn_on("noor"), json.loads((await shop.turn_on("finn")).said)
-        with monkeypatch.context() as patch:
-            patch.setattr("sayso.sdk.push.browsers.allowed", lambda url, _section: url)
-            for url in ("https://xn--/x", "https://silent.example/1", "https://silent.example/2"):
-                await shop.sayso.browsers.add("maria", json.dumps({**keys, "endpoint": url}))
+        for url in (
+            "https://broken.example",
+            "https://silent.example/1",
+            "https://silent.example/2",
+        ):
+            await shop.sayso.browsers.add("maria", json.dumps({**keys, "endpoint": url}))
         called: list[str] = []
 
         async def over(browser: Browser, body: bytes, headers: dict[str, str]) -> Pushed:
@@ -172,8 +186,14 @@ async def test_one_that_cannot_be_called_holds_up_no_other_and_a_silent_service_
 
         settings = shop.sayso.browsers.settings
         assert settings is not None
-        monkeypatch.setattr("sayso.surfaces.push.pusher._AT_ONCE", 1)
-        pusher = Pusher(shop.sayso, settings, policy=RetryPolicy(attempts=1), over=over)
+        once = RetryPolicy(attempts=1)
+        pusher = Pusher(
+            *(shop.sayso, settings),
+            policy=once,
+            over=over,
+            encrypter=Choosy(settings.contact),
+            at_once=1,
+        )
         channel = Telling(shop.sayso, "push", pusher.tells)
         for rows in (2, 1):
             for _ in range(rows):
