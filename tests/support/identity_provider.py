@@ -109,6 +109,10 @@ class FakeIdp:
         """Take a consent back, as its owner may at any time."""
         self._families[self._family_of[refresh]] = None
 
+    def end_grants(self) -> None:
+        """Take every consent back."""
+        self._families = dict.fromkeys(self._families)
+
     def add_faults(self, *faults: IdpFault) -> None:
         """Queue faults, one per call."""
         self._faults.extend(faults)

@@ -13,7 +13,7 @@ from pathlib import Path
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer
 from walk.clocks import standing
-from walk.variants import PEOPLE, SLACK, Variant
+from walk.variants import PEOPLE, SLACK, WRITTEN_TO, Variant
 
 from sayso.audit.entry import Actor, ActorKind
 from sayso.audit.signed_note.note import Ed25519Signer
@@ -133,6 +133,7 @@ def _settings(variant: Variant) -> str:
     people = [
         f'[[people]]\nid = "{name}"\nroles = [{", ".join(f"{role!r}" for role in roles)}]\n'
         + (f'slack = "T1/{SLACK[name]}"\n' if variant.has_slack and name in SLACK else "")
+        + (f'email = "{name}@shop.example"\n' if name == WRITTEN_TO else "")
         for name, roles in PEOPLE.items()
         if name != "maria"
     ]

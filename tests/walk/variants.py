@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from support.identity_provider import CLIENT_ID, CLIENT_SECRET
 from walk.help_desk import DESK_ACTION
 
 PEOPLE: Mapping[str, tuple[str, ...]] = {
@@ -22,6 +23,12 @@ PEOPLE: Mapping[str, tuple[str, ...]] = {
     "zoe": (),
 }
 """Roles by person; maria is the approver of `init`, and nobody asks zoe."""
+
+WRITTEN_TO = "noor"
+"""Whose address stands in sayso.toml."""
+MAILBOX = "mailbox"
+"""The connection that somebody has to agree to."""
+NO_IDP = "http://127.0.0.1:7"
 
 SLACK = {"maria": "UMARIA", "noor": "UNOOR", "finn": "UFINN"}
 
@@ -173,6 +180,24 @@ when { context.approvedBy.contains("support_manager") };
 """
 
 
+CONNECTION = f"""
+[connections.{MAILBOX}]
+grant = "refresh_token"
+token_endpoint = "{NO_IDP}/token"
+authorization_endpoint = "{NO_IDP}/authorize"
+redirect_uri = "http://127.0.0.1:8765/callback"
+client_id = "{CLIENT_ID}"
+client_secret = "file:keys/mailbox.secret"
+"""
+
+TWO_RULES = """
+@id("two-of-us") @explain("More than 20 needs two people")
+forbid (principal, action in Action::"money_out", resource)
+when { context.amount.greaterThan(decimal("20.00")) }
+unless { context.approvals >= 2 };
+"""
+
+
 def undoing(name: str) -> str:
     """A playbook in place of a shipped act: its plans take back what was done when a step fails."""
     return (Path(__file__).parent / "undoing" / f"{name}.toml").read_text("utf-8")
@@ -221,6 +246,7 @@ class Variant:
     has_webhooks: bool = False
     has_retention: bool = False
     has_desk: bool = False
+    has_connection: bool = False
     loosening_needs: int = 1
 
 
@@ -329,10 +355,28 @@ VARIANTS: Mapping[str, Variant] = {
         Variant(
             name="told",
             settings='[retention]\nlog = "183d"\n\n[webhooks]\nlocal = true\n\n'
-            '[channels.push]\nkey = "file:keys/push.key"\ncontact = "ops@shop.example"\n',
-            files={"keys/push.key": push_key()},
+            '[channels.push]\nkey = "file:keys/push.key"\ncontact = "ops@shop.example"\n'
+            f"{CONNECTION}",
+            files={"keys/push.key": push_key(), "keys/mailbox.secret": CLIENT_SECRET},
             has_webhooks=True,
             has_retention=True,
+            has_connection=True,
+            limits=INIT,
+        ),
+        Variant(
+            name="two",
+            replace={"expires_after_minutes = 480": 'expires_after_minutes = 480\nhold = "5m"'},
+            settings="[webhooks]\nlocal = true\n\n"
+            '[channels.push]\nkey = "file:keys/push.key"\ncontact = "ops@shop.example"\n',
+            top=_ACTIONS,
+            files={
+                **_SHELF,
+                "policies/two.cedar": TWO_RULES,
+                "keys/push.key": push_key(),
+            },
+            has_shelf=True,
+            has_webhooks=True,
+            tenants=("acme",),
             limits=INIT,
         ),
         Variant(

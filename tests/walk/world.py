@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg.rows import tuple_row
+from support.identity_provider import FakeIdp
 from support.push_service import SoftBrowser
 from support.receiver import Receiver, always
 from walk.clocks import standing
@@ -22,7 +23,7 @@ from walk.facts import Effect, Facts
 from walk.help_desk import DESKS
 from walk.places import ENVIRONMENT, NO_SLACK, NOWHERE, Places
 from walk.shelf import BOOKS, ShelfBooks
-from walk.variants import PEOPLE, SLACK, Variant
+from walk.variants import NO_IDP, PEOPLE, SLACK, Variant
 
 from sayso.actions.engine.engine import Boundary
 from sayso.sandbox import Sandbox
@@ -75,7 +76,7 @@ class World:
 
     Attributes:
         secrets: tokens by holder. facts: what the walk remembers.
-        slack: the team's Slack, in the variant that has one.
+        slack: the team's Slack, in the variant that has one. idp: likewise, who gives tokens.
         hooks: the programs that are told of changes, by their endpoints.
         browsers: those in which people are told, by their ids, with whose they are.
         dies_at: the boundary of the next call at which the process dies.
@@ -88,6 +89,7 @@ class World:
     secrets: dict[str, str]
     facts: Facts = field(default_factory=Facts)
     slack: FakeSlack | None = None
+    idp: FakeIdp | None = None
     hooks: dict[str, Hook] = field(default_factory=dict[str, Hook])
     browsers: dict[str, tuple[str, SoftBrowser]] = field(
         default_factory=dict[str, tuple[str, SoftBrowser]]
@@ -345,9 +347,15 @@ async def opened(places: Places, variant: Variant) -> AsyncGenerator[World]:
             urls[NO_SLACK] = slack.api_url
             for account in (*SLACK.values(), "UDORA"):
                 slack.add_user(account)
-        async with places.copy(variant, urls) as (folder, begun):
+        async with AsyncExitStack() as beside:
+            idp = None
+            if variant.has_connection:
+                idp = await beside.enter_async_context(FakeIdp.start(lifetime_s=3600))
+                urls[NO_IDP] = idp.url
+            folder, begun = await beside.enter_async_context(places.copy(variant, urls))
             world = World(
                 slack=slack,
+                idp=idp,
                 variant=variant,
                 folder=folder,
                 provider=provider,

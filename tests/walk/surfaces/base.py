@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import ClassVar
@@ -172,6 +172,16 @@ class Surface:
 
     async def staff(self, person: str, path: str, form: Mapping[str, object]) -> str:
         """Send a form of the people's page; what came of it."""
+        raise NotImplementedError
+
+    async def connect(
+        self, person: str, name: str, answer: Callable[[str], Mapping[str, str]]
+    ) -> None:
+        """Connect an account; `answer` is what the provider says to a state."""
+        raise NotImplementedError
+
+    async def open_home(self, person: str, team: str) -> str | None:
+        """Open the app's Home as somebody of a team; what is shown then, as JSON, if anything."""
         raise NotImplementedError
 
     async def look(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ ROOT = "/console"
 PAGES = ("", "figures", "policy", "people", "stop", "audit", "me", "together")
 _SHA = re.compile(r'name="sha256" value="([0-9a-f]{64})"')
 _TEXT = re.compile(r'<textarea id="content"[^>]*>\n(.*?)</textarea>', re.DOTALL)
+_AT_PROVIDER = re.compile(r'href="([^"]+)" target="_blank"')
 _NOTE = re.compile(r"<h[12][^>]*>([^<]{3,120})<")
 
 
@@ -36,9 +38,18 @@ class ConsoleSurface(Surface):
     _app: Starlette | None = None
 
     async def send(
-        self, method: str, path: str, person: str, form: Mapping[str, object] | None = None
+        self,
+        method: str,
+        path: str,
+        person: str,
+        form: Mapping[str, object] | None = None,
+        *,
+        session: str | None = None,
     ) -> str:
         """The page that comes of it, redirects followed.
+
+        Args:
+            session: the secret of one that is open; else they sign in for this page.
 
         Raises:
             RefusedHereError: a page that says no.
@@ -47,7 +58,7 @@ class ConsoleSurface(Surface):
         sayso = self.world.sayso
         if self._app is None:
             self._app = Starlette(routes=[Mount(ROOT, create_console(sayso))])
-        _, secret = await sayso.sessions.enter(await sayso.sessions.make_link(person))
+        secret = session or await self._sign_in(person)
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(
             transport=transport,
@@ -64,6 +75,28 @@ class ConsoleSurface(Surface):
         if answer.status_code >= 400:
             raise RefusedHereError("", f"{answer.status_code} {_told(answer.text)}")
         return answer.text
+
+    async def _sign_in(self, person: str) -> str:
+        sessions = self.world.sayso.sessions
+        _, secret = await sessions.enter(await sessions.make_link(person))
+        return secret
+
+    async def connect(
+        self, person: str, name: str, answer: Callable[[str], Mapping[str, str]]
+    ) -> None:
+        session = await self._sign_in(person)
+        page = await self.send("POST", "people/connect", person, {"name": name}, session=session)
+        found = _AT_PROVIDER.search(page)
+        assert found is not None, "a page that leads to the provider"
+        (state,) = parse_qs(urlsplit(html.unescape(found[1])).query)["state"]
+        form = {"answer": urlencode(answer(state))}
+        await self.send("POST", "people/connected", person, form, session=session)
+        strange = self.send("POST", "people/connected", person, form, session=session)
+        try:
+            await strange
+        except RefusedHereError:
+            return
+        raise FindingError("allowed", f"{person}'s answer counts a second time")
 
     async def answer(self, card: SolutionView, person: str, said: Said) -> None:
         asking = [step.id for step in card.steps if step.asks]

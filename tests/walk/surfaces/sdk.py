@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from walk.surfaces.base import VOUCHED, Said, Surface
 
@@ -206,6 +207,14 @@ class SdkSurface(Surface):
 
     async def accept(self, finding: str, person: str) -> None:
         await self.world.sayso.repairs.accept(finding, token=self.world.token(person))
+
+    async def connect(
+        self, person: str, name: str, answer: Callable[[str], Mapping[str, str]]
+    ) -> None:
+        holder, accounts = await self._person(person), self.world.sayso.accounts
+        begun = await accounts.begin(name, holder)
+        (state,) = parse_qs(urlsplit(begun.url).query)["state"]
+        await accounts.finish(name, begun, urlencode(answer(state)), holder)
 
     async def look(self) -> None:
         sayso = self.world.sayso

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -102,6 +103,19 @@ class SlackSurface(Surface):
         message = self._message(card)
         self._heard(await self.slack.write(message, text, user=SLACK[person]))
         await app.all_replied()
+
+    async def open_home(self, person: str, team: str) -> str | None:
+        app, user = await self.app(), SLACK.get(person, STRANGER)
+        await self._send(app)
+        shown = self.slack.home_of(user)
+        self._heard(await self.slack.open_home(user, team=team))
+        await app.all_replied()
+        after = self.slack.home_of(user)
+        return None if after is None or after is shown else json.dumps(after.view)
+
+    async def drain(self) -> None:
+        """Tell whatever is due."""
+        await self._send(await self.app())
 
     async def look(self) -> None:
         await self._send(await self.app())
