@@ -27,7 +27,7 @@ from sayso.sdk.databases.attending import attended
 from sayso.sdk.databases.mover import STEPS
 from sayso.sdk.databases.transfers import copy_tenant
 from sayso.sdk.resources.base import SDK
-from sayso.sdk.resources.tokens import SERVICE_SCOPES
+from sayso.sdk.resources.tokens import SERVICE_SCOPES, Scope, Token
 from sayso.sdk.views.rows import ActionView
 from sayso.sdk.workspace import Workspace
 from sayso.surfaces.http.app import create_app
@@ -178,6 +178,7 @@ def test_who_is_killed_at_any_step_loses_nothing_and_the_next_call_goes_on(
                 with pytest.raises(RefusedError) as done:
                     await move(opened, "eu")
                 assert done.value.code is Code.ALREADY_IN_STATE
+                assert "sayso tenant show" in str(done.value)
             else:
                 await move(opened, "eu")
             await assert_moved(opened)
@@ -276,6 +277,36 @@ async def test_a_home_that_was_put_back_from_before_a_move_carries_nothing_out(
         assert "newest backup" in str(refused.value)
         assert (await home.actions.get(waits.id, tenant=ACME)).status == "approved"
     assert not shop.books.payouts
+
+
+async def test_a_yes_where_the_tenant_was_is_told_where_it_is(folder: Path) -> None:
+    """Its token went along; one that nobody has, or that was revoked before, is no token at all."""
+    async with open_several(folder, shop=shop_of()) as opened:
+        home = opened.home
+
+        async def made() -> tuple[Token, str]:
+            scopes = frozenset({Scope.DECIDE})
+            return await home.tokens.create(Tenant(ACME), "person", "maria", scopes, days=1, by=SDK)
+
+        (_, secret), (ended, revoked) = await made(), await made()
+        await home.tokens.revoke(Tenant(ACME), ended.id, by=SDK)
+        (card,) = (await home.solutions.waiting(limit=1, tenant=ACME)).items
+        await move(opened, "eu")
+
+        async def yes(by: str) -> SaysoError:
+            with pytest.raises(SaysoError) as refused:
+                await home.solutions.answer(
+                    card.id, "approve", token=by, revision=card.revision, digest=card.digest
+                )
+            return refused.value
+
+        told = await yes(secret)
+        assert told.code is Code.TENANT_MOVED
+        assert "`eu`" in told.message
+        assert "SAYSO_DATABASE=eu" in str(told)
+        for unknown in (revoked, secret[:-1] + "x"):
+            assert (await yes(unknown)).code is Code.UNAUTHENTICATED
+        assert (await opened.databases.holder(secret))[0] == "eu"
 
 
 async def test_two_movers_at_once_move_it_once(folder: Path) -> None:

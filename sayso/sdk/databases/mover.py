@@ -180,7 +180,9 @@ class Mover:
                     left |= await self._clear(name)
         if not left:
             raise RefusedError(
-                Code.ALREADY_IN_STATE, f"`{self._tenant}` is in `{self._to}` already"
+                Code.ALREADY_IN_STATE,
+                f"`{self._tenant}` is in `{self._to}` already",
+                next_step="there is nothing to do; `sayso tenant show` says where each tenant is",
             )
         return Moved(tenant=self._tenant, source=self._from, target=self._to)
 

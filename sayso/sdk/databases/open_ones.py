@@ -104,7 +104,7 @@ class Databases:
         for name in self.names:
             try:
                 async with self.named(name) as sayso:
-                    return name, await sayso.tokens.check(secret)
+                    return name, await sayso.tokens.check(secret, elsewhere=True)
             except RefusedError as error:
                 if error.code is not Code.UNAUTHENTICATED:
                     raise

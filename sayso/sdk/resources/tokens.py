@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,8 @@ from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.keyring import Keyring
 from sayso.audit.authority.state import Authority
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
-from sayso.audit.log import AuditLog
+from sayso.audit.log import AuditLog, read_place
+from sayso.audit.place import moved
 from sayso.errors import Code, RefusedError, SaysoError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
 from sayso.store.base import Reader, Store, Transaction, integer, text
@@ -261,25 +262,31 @@ class Tokens:
             last_seq=seq,
         )
 
-    async def check(self, secret: str, *, session: bool = False) -> Token:
+    async def check(self, secret: str, *, session: bool = False, elsewhere: bool = False) -> Token:
         """The token behind a secret; every surface that takes one asks here.
 
         Args:
             session: whether it may be a session that a company's provider began, which only the
                 console asks again whether it still may.
+            elsewhere: whether other databases are asked as well; else whoever has this one alone
+                open is told where a tenant went with its tokens.
 
         Raises:
             RefusedError: `unauthenticated`, when it is unknown, ended or revoked; `forbidden`, when
                 it is of a person who is not, or not any more, an active one, or of such a session.
+            RetryableError: `tenant_moved`, when its tenant has left this database.
             IntegrityError: `tampered`, when the log is not what its key has signed.
         """
         found = None
-        if _well_formed(secret):
-            hashes = self._keyring.token_hashes(secret)
+        hashes = self._keyring.token_hashes(secret) if _well_formed(secret) else []
+        if hashes:
             found = await self._store.read(
                 lambda reader: self._find(reader, hashes, session), brief=True
             )
         now = to_micros(self._clock.now())
+        if found is None and hashes and not elsewhere:
+            hashed = {one.hex() for one in hashes}
+            await self._store.read(lambda reader: self._refuse_moved(reader, hashed, now))
         if found is None or not found[1].is_alive(now):
             raise RefusedError(
                 Code.UNAUTHENTICATED,
@@ -343,6 +350,20 @@ class Tokens:
                     _refuse_session(credential)
                 return tenant, credential, authority
         return None
+
+    def _refuse_moved(self, reader: Reader, hashes: Collection[str], now: int) -> None:
+        """Refuse a token that went to another database with its tenant, whose log tells of it.
+
+        Raises:
+            RetryableError: `tenant_moved`.
+        """
+        for name, database in self._directory.at(reader, self._home).places.items():
+            tenant = Tenant(name)
+            if read_place(reader, tenant).kind is not EntryKind.TENANT_MOVED:
+                continue
+            credentials = self._directory.at(reader, tenant).credentials.values()
+            if any(one.keyed in hashes and one.is_alive(now) for one in credentials):
+                raise moved(tenant, database)
 
     async def revoke(
         self, tenant: Tenant, token_id: str, *, by: Actor, credential: str = HOST

@@ -74,7 +74,8 @@ def moved(tenant: Tenant, to: str) -> RetryableError:
     return RetryableError(
         Code.TENANT_MOVED,
         f"the tenant `{tenant}` is in the database `{to}`, and its log goes on there alone",
-        next_step="ask again; a process that was started before the move may have to be restarted",
+        next_step="ask again: servers and commands find it there; a process of yours that has one"
+        f" database open, by `SAYSO_DATABASE={to}`",
         retry_after_s=1.0,
     )
 
