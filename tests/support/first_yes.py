@@ -52,7 +52,7 @@ def _decided(link: str) -> str:
 
 def _sent(browser: httpx.Client, page: httpx.Response, decision: str) -> httpx.Response:
     """The answer to the page's form with that button, or to its first."""
-    forms = re.findall(r'<form[^>]* action="([^"]+)"(.*?)</form>', page.text, re.DOTALL)
+    forms = re.findall(r'<form[^>]*\saction="([^"]+)"(.*?)</form>', page.text, re.DOTALL)
     wanted = f'name="decision" value="{decision}"' if decision else ""
     action, inside = next((one for one in forms if wanted in one[1]), ("", ""))
     assert action, page.text
