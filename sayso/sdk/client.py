@@ -123,14 +123,15 @@ class Sayso(Nouns):
             self._tasks.append(asyncio.create_task(clock.follow(store)))
         try:
             await self._container.begin()
+            copies = self._container.copies
+            if self._mode != "read" and copies is not None:  # before anything is carried out
+                await copies.spread()
         except BaseException:
             await self._container.close(self._tasks)
             raise
         if self._mode == "run":
             from sayso.sdk.webhooks.sender import WebhookSender
 
-            if self._container.copies is not None:  # before anything is carried out
-                await self._container.copies.spread()
             self._tasks.append(asyncio.create_task(self._container.dispatcher.run()))
             sending = WebhookSender(self._container, self._workspace).run()
             self._tasks.append(asyncio.create_task(sending))

@@ -22,7 +22,7 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.money import Money
-from sayso.sdk.client import Sayso
+from sayso.sdk.client import Mode, Sayso
 from sayso.sdk.databases.attending import attended
 from sayso.sdk.databases.mover import STEPS
 from sayso.sdk.databases.transfers import copy_tenant
@@ -259,22 +259,34 @@ async def test_a_copy_that_another_mover_made_after_its_end_goes_on_too(
 
 
 @pytest.mark.tampers("the home database as a whole")
+@pytest.mark.parametrize(("mode", "grows"), [("run", False), ("decide", False), ("decide", True)])
 async def test_a_home_that_was_put_back_from_before_a_move_carries_nothing_out(
-    folder: Path,
+    folder: Path, mode: Mode, *, grows: bool
 ) -> None:
-    """Its tenant would act in both databases; the copy of the operator's log tells of it."""
+    """Its tenant would act in both databases; the copy of the operator's log tells of it.
+
+    Also to a command that decides and ends, and where it has gone on while no copy was at hand.
+    """
     async with open_several(folder, shop=shop_of()) as opened:
         waits = await refund(opened.home, "o4", wait=False)
     shutil.copyfile(folder / "sayso.db", folder / "backup.db")
     async with open_several(folder, shop=shop_of()) as opened:
         await move(opened, "eu")
     shutil.copyfile(folder / "backup.db", folder / "sayso.db")
+    if grows:
+        (folder / "eu.db").rename(folder / "away.db")
+        (folder / "us.db").unlink()
+        async with Sayso(make_several(folder), mode="decide", connectors=[shop_of()]) as home:
+            for number in range(9):
+                await home.stops.engage("customer", f"cus_{number}")
+        (folder / "away.db").replace(folder / "eu.db")
     shop = shop_of()
-    async with Sayso(make_several(folder), mode="run", connectors=[shop]) as home:
+    async with Sayso(make_several(folder), mode=mode, connectors=[shop]) as home:
         with pytest.raises(ConfigError, match="older than a copy") as refused:
             await refund(home, "o5")
         assert refused.value.code is Code.TAMPERED
         assert "newest backup" in str(refused.value)
+        assert ("other entries" in str(refused.value)) is grows
         assert (await home.actions.get(waits.id, tenant=ACME)).status == "approved"
     assert not shop.books.payouts
 

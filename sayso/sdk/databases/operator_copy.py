@@ -15,12 +15,13 @@ from functools import partial
 from typing import Self
 
 from sayso.audit.log import AuditLog
+from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError, logged
 from sayso.ids import Tenant
 from sayso.sdk.databases.names import database_names
 from sayso.sdk.wiring.database import open_store
 from sayso.sdk.workspace import Workspace
-from sayso.store.base import Reader, Row, Store, Transaction, integer, text
+from sayso.store.base import Reader, Row, Store, Transaction, blob, integer, text
 from sayso.verdicts import Cause
 
 logger = logging.getLogger("sayso.databases")
@@ -29,13 +30,28 @@ _AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """What a database has.
+
+    Attributes:
+        entries: how many. tree: of those that its head signs. version: of the policy, the newest.
+    """
+
+    entries: int
+    tree: Frontier
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Ahead:
     """What a copy lacks.
 
     Attributes:
+        start: how many entries it has.
         head: the newest head; None while more entries are to come than fit into one unit.
     """
 
+    start: int
     entries: Sequence[Row]
     head: Row | None
     keys: Sequence[Row]
@@ -111,17 +127,17 @@ async def bring(home: Store, other: Store, operator: Tenant) -> None:
 
     Raises:
         ConfigError: `store_version`, where the database has no copy yet.
-        IntegrityError: `tampered`, where its copy is ahead: the home was put back.
+        IntegrityError: `tampered`, where its copy is ahead, or of another log: the home was put
+            back.
         SaysoError: as `Store`.
     """
     while True:
-        known = await other.read(partial(_known_size, tenant=operator))
-        version = await other.read(_newest_version)
-        ahead = await home.read(partial(_ahead, tenant=operator, known=known, version=version))
+        copy = await other.read(partial(_copy_of, tenant=operator))
+        ahead = await home.read(partial(_ahead, tenant=operator, copy=copy))
         if ahead is None:
             return
-        await other.write(partial(_take, tenant=operator, ahead=ahead))
-        if ahead.head is not None:
+        taken = await other.write(partial(_take, tenant=operator, ahead=ahead))
+        if taken and ahead.head is not None:
             return
 
 
@@ -130,14 +146,14 @@ def _size(reader: Reader, tenant: Tenant) -> int:
     return 0 if head is None else integer(head, "size")
 
 
-def _known_size(reader: Reader, tenant: Tenant) -> tuple[int, int]:
-    """How many entries a copy has, and how many of them its head signs.
+def _copy_of(reader: Reader, tenant: Tenant) -> _Copy:
+    """What a database has of the operator's log.
 
     Raises:
         ConfigError: `store_version`.
     """
-    signed = _size(reader, tenant)
-    if not signed:
+    head = reader.one("log.head", tenant=tenant)
+    if head is None or not integer(head, "size"):
         raise ConfigError(
             Code.STORE_VERSION,
             "the database has no copy of the operator's log yet",
@@ -145,7 +161,11 @@ def _known_size(reader: Reader, tenant: Tenant) -> tuple[int, int]:
         )
     row = reader.one("tenant.entries", tenant=tenant)
     assert row is not None, "of an aggregate"
-    return integer(row, "size"), signed
+    return _Copy(
+        entries=integer(row, "size"),
+        tree=Frontier.from_bytes(integer(head, "size"), blob(head, "frontier")),
+        version=_newest_version(reader),
+    )
 
 
 def _newest_version(reader: Reader) -> int:
@@ -153,42 +173,67 @@ def _newest_version(reader: Reader) -> int:
     return 0 if row is None else integer(row, "number")
 
 
-def _ahead(reader: Reader, tenant: Tenant, known: tuple[int, int], version: int) -> _Ahead | None:
-    entries, signed = known
+def _ahead(reader: Reader, tenant: Tenant, copy: _Copy) -> _Ahead | None:
+    entries, signed = copy.entries, copy.tree.size
     head = reader.one("log.head", tenant=tenant)
     size = 0 if head is None else integer(head, "size")
     if size < signed:
         # INVARIANT: the copy was read first, so of two that only grow it cannot be the longer one.
-        raise IntegrityError(
-            Code.TAMPERED,
-            f"`home` is older than a copy of its log, of which it has {size} of {signed} entries:"
-            " tenants that have left it since would act twice",
-            next_step="put back the newest backup of `home`, or all databases as of one moment",
-        )
-    if head is None or size == signed:
+        raise _put_back(f"it has {size} of {signed} entries")
+    assert head is not None, "a copy has entries"
+    if _grown(reader, tenant, copy.tree, size) != blob(head, "frontier"):
+        raise _put_back(f"it has gone on with other entries than the {signed} that were copied")
+    if size == signed:
         return None
     rows = reader.all("log.bodies", tenant=tenant, from_seq=entries, limit=_AT_ONCE)
-    if rows and integer(rows[0], "seq") != entries:
-        raise ConfigError(
-            Code.STORE_VERSION,
-            "the operator's log was pruned behind the copy that the database has",
-            next_step="run `sayso migrate`, which makes the copy anew",
-        )
     whole = entries + len(rows) >= size
     return _Ahead(
+        start=entries,
         entries=rows,
         head=head if whole else None,
         keys=reader.all("log.keys", tenant=tenant),
-        versions=reader.all("tenant.versions_after", home=tenant, after=version),
+        versions=reader.all("tenant.versions_after", home=tenant, after=copy.version),
         stops=reader.all("tenant.stops_of_all", home=tenant),
     )
 
 
-def _take(tx: Transaction, tenant: Tenant, ahead: _Ahead) -> None:
+def _grown(reader: Reader, tenant: Tenant, copied: Frontier, size: int) -> bytes:
+    """The tree that a copy becomes with all that the home has behind it.
+
+    Raises:
+        ConfigError: `store_version`, where some of that was pruned.
+    """
+    tree = copied.copy()
+    while tree.size < size:
+        rows = reader.all("log.bodies", tenant=tenant, from_seq=tree.size, limit=_AT_ONCE)
+        if not rows or integer(rows[0], "seq") != tree.size:
+            raise ConfigError(
+                Code.STORE_VERSION,
+                "the operator's log was pruned behind the copy that the database has",
+                next_step="run `sayso migrate`, which makes the copy anew",
+            )
+        tree.extend(leaf_hash(text(row, "body").encode()) for row in rows)
+    return tree.to_bytes()
+
+
+def _put_back(how: str) -> IntegrityError:
+    return IntegrityError(
+        Code.TAMPERED,
+        f"`home` is older than a copy of its log: {how}, so tenants that have left it since would"
+        " act twice",
+        next_step="put back the newest backup of `home`, or all databases as of one moment",
+    )
+
+
+def _take(tx: Transaction, tenant: Tenant, ahead: _Ahead) -> bool:
+    """Put it behind the copy; False where another process was quicker."""
+    row = tx.one("tenant.entries", tenant=tenant)
+    if row is None or integer(row, "size") != ahead.start:
+        return False
     for row in ahead.entries:
         tx.run("log.append", tenant=tenant, seq=row["seq"], body=row["body"])
     if ahead.head is None:
-        return
+        return True
     has = {text(row, "vkey") for row in tx.all("log.keys", tenant=tenant)}
     for row in ahead.keys:
         if text(row, "vkey") not in has:
@@ -205,3 +250,4 @@ def _take(tx: Transaction, tenant: Tenant, ahead: _Ahead) -> None:
         tx.run("policy.insert", **dict(row))
     for row in ahead.stops:
         tx.run("tenant.stop_taken", **dict(row))
+    return True
