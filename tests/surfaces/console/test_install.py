@@ -66,15 +66,15 @@ async def shown(page: Page, devtools: CDPSession, said: str) -> list[dict[str, s
     number = await asyncio.wait_for(found.get(), 30)
     origin = page.url.partition(ROOT)[0]
     push = {"origin": origin, "registrationId": number, "data": said}
-    notes: list[dict[str, str]] = []
     for _ in range(6):
         await devtools.send("ServiceWorker.deliverPushMessage", push)
         with suppress(TimeoutError):
             async with asyncio.timeout(10):
-                while not (notes := await page.evaluate(SHOWN)):
-                    await asyncio.sleep(0)
+                notes: list[dict[str, str]] = []
+                while not notes:
+                    notes = await page.evaluate(SHOWN)
                 return notes
-    return notes
+    return []
 
 
 async def turned_on(page: Page, console: ServedConsole, browser: SoftBrowser) -> None:
