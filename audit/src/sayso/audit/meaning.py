@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import compress
+from operator import ne
 from typing import Generic, NamedTuple, TypeVar, cast
 
 import orjson
@@ -23,7 +25,9 @@ from sayso.audit.verifier.replay import (
     BEGUN,
     FIRST,
     GROWS,
+    JUDGED,
     SAYS,
+    SEAL,
     SEQ,
     UNSAID,
     State,
@@ -83,6 +87,9 @@ class Meant(NamedTuple):
         return self._replace(kinds=(*self.kinds, kind), said=(*self.said, state))
 
 
+_BESIDE = frozenset({SEQ, JUDGED, BEGUN, SEAL})
+_FIXED = {table: first | _BESIDE for table, first in FIRST.items()}
+"""What no later entry changes: what the first word counts for, and what is no column."""
 _SETTLED = frozenset({"approval", "vote"})
 """What is written with its action: who writes it has it in memory, as the action, and settles."""
 _NOTHING = Meant(kinds=(), said=())
@@ -200,14 +207,13 @@ def settle(
     known = None if before is None else lambda: dict(zip(columns.names, was, strict=True))
     if table in _SETTLED:
         unit.before.setdefault(place, known)
-    wrong: list[str] = []
-    for column, value, earlier in zip(columns.names, own, was, strict=True):
-        if column in said:
-            told = said[column]
-            if value != told and told != UNSAID and not agrees(column, value, told):
-                wrong.append(column)
-        elif value != earlier:
-            wrong.append(column)
+    told = tuple(map(said.get, columns.names, was))
+    unlike = compress(zip(columns.names, own, told, strict=True), map(ne, own, told))
+    wrong = [
+        column
+        for column, value, expected in unlike
+        if column not in said or (expected != UNSAID and not agrees(column, value, expected))
+    ]
     if wrong:
         meant = meant._replace(before=known() if known else None)
         _refuse(tx, tenant, table, name, meant, sorted(wrong))
@@ -257,6 +263,9 @@ def differing(table: str, meant: Meant, after: State) -> list[str]:
 
 def _together(table: str, meant: Meant, before: State | None) -> State:
     """What the entries say together of columns that may still change."""
+    if len(meant.said) == 1 and GROWS not in meant.said[0]:  # as nearly always
+        left_out = _BESIDE if before is None else _FIXED[table]
+        return {name: value for name, value in meant.said[0].items() if name not in left_out}
     said: State = {}
     first = FIRST[table]
     for state in meant.said:

@@ -48,7 +48,9 @@ where tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
 select (select seq from log_entry where tenant = :tenant and caller_key = :told limit 1) as told,
     action.*
 from (select 1 as one) as always
-left join action on tenant = :tenant and idempotency_key in (:idempotency_key, :erased_key);
+left join action on action.tenant = :tenant and action.id = coalesce(
+    (select id from action where tenant = :tenant and idempotency_key = :idempotency_key),
+    (select id from action where tenant = :tenant and idempotency_key = :erased_key));
 
 -- name: by_request
 select * from action where tenant = :tenant and request_id = :request_id order by id;

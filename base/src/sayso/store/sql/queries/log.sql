@@ -1,11 +1,15 @@
 -- With the key that the log names as its newest, since whoever builds on a head checks who signed; and
 -- with the version of the policy that is in force by the rows, as `policy.active` has it, since most
--- that is written is judged.
+-- that is written is judged. Neither sorts nor looks in a list: SQLite makes a table of its own for
+-- that, and each commit reads a head.
 -- name: head (beside)
 select size, frontier, note, (
-    select vkey from log_key where log_key.tenant = log_head.tenant order by from_size desc limit 1
+    select vkey from log_key
+    where log_key.tenant = log_head.tenant and not exists (
+        select 1 from log_key as later
+        where later.tenant = log_key.tenant and later.from_size > log_key.from_size) limit 1
 ) as vkey, (
-    select max(number) from policy_version where policy_version.tenant in (:tenant, '*')
+    select max(number) from policy_version where tenant = '*'
 ) as policy
 from log_head where tenant = :tenant;
 

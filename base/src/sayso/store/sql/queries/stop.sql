@@ -20,22 +20,32 @@ order by id desc limit :limit;
 
 -- What keeps an action from being called now: a stop that holds it, or another action that has the
 -- same object in its hands. A scope that this program does not know holds everything. A query for
--- each scope: there may be a stop for each of many customers, and each finds its own by the index.
+-- each scope: there may be a stop for each of many customers, and each finds its own by the index;
+-- and one for each tenant, since SQLite makes a table of its own of a list.
 -- name: obstacles
 select id, 'stopped' as code, engaged_at from stop
-where tenant in (:tenant, '*') and released_at is null
-    and scope not in ('connector', 'action', 'customer')
+where tenant = :tenant and released_at is null and scope not in ('connector', 'action', 'customer')
 union all
 select id, 'stopped' as code, engaged_at from stop
-where tenant in (:tenant, '*') and released_at is null
-    and scope = 'connector' and target = :connector
+where tenant = '*' and released_at is null and scope not in ('connector', 'action', 'customer')
 union all
 select id, 'stopped' as code, engaged_at from stop
-where tenant in (:tenant, '*') and released_at is null and scope = 'action' and target = :name
+where tenant = :tenant and released_at is null and scope = 'connector' and target = :connector
 union all
 select id, 'stopped' as code, engaged_at from stop
-where tenant in (:tenant, '*') and released_at is null
-    and scope = 'customer' and target = :subject_id
+where tenant = '*' and released_at is null and scope = 'connector' and target = :connector
+union all
+select id, 'stopped' as code, engaged_at from stop
+where tenant = :tenant and released_at is null and scope = 'action' and target = :name
+union all
+select id, 'stopped' as code, engaged_at from stop
+where tenant = '*' and released_at is null and scope = 'action' and target = :name
+union all
+select id, 'stopped' as code, engaged_at from stop
+where tenant = :tenant and released_at is null and scope = 'customer' and target = :subject_id
+union all
+select id, 'stopped' as code, engaged_at from stop
+where tenant = '*' and released_at is null and scope = 'customer' and target = :subject_id
 union all
 select id, 'object_locked' as code, created_at from action
 where tenant = :tenant and occupies = :occupies and id <> :action_id;
