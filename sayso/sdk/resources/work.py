@@ -3,15 +3,15 @@
 Seven kinds: a request that was handed over, a question that the customer did not answer, an action
 whose outcome nobody knows, what failed (money that did not move, or whatever a provider had taken
 on), what was done and does not fit what was approved, a refund that was made outside Sayso, and
-what in a desk's thread can be neither taken in nor answered.
-Nothing has to be made for the first five: what the request or the action is says that there is
-work, until somebody ends it.
+what in a desk's thread can be neither taken in nor answered. For the first five nothing has to be
+made: what the request or the action is says that there is work, until somebody ends it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal, get_args
 
 from sayso.actions.model.action_row import ActionRow, get_action
@@ -175,9 +175,9 @@ class WorkResource(Resource):
             rows: list[Row] = []
             if {"handed_over", "unanswered"} & set(kinds):
                 rows += reader.all("work.requests", unanswered_before=before, **page)
-            for kind, states in _STATES.items():
-                for status in states if kind in kinds else ():
-                    rows += reader.all("work.actions", status=status.value, **page)
+            for states in (_STATES[kind] for kind in _STATES if kind in kinds):
+                of = (reader.all("work.actions", status=one.value, **page) for one in states)
+                rows += sorted(chain(*of), key=lambda row: text(row, "id"), reverse=True)[:size]
             if "unfitting" in kinds:
                 rows += reader.all("work.unfitting", **page)
             if {"elsewhere", "thread"} & set(kinds):

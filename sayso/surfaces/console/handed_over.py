@@ -28,6 +28,9 @@ from sayso.surfaces.console.visit import Visit
 _LOOKS = ("", "nobody", "mine", "late")
 _REQUESTS = ("handed_over", "unanswered")
 _ID = re.compile(r"[a-z]+_[0-9a-zA-Z]{1,60}")
+_UNSURE = (("unknown",), ("failed",), ("unfitting",), ("elsewhere", "thread"))
+"""What is unknown or failed, by what one list of it can go on behind, in the order of all."""
+UNSURE = tuple(kind for kinds in _UNSURE for kind in kinds)
 MOST_WORK = 200
 """As many as one call lists."""
 
@@ -104,6 +107,30 @@ async def _searched(
         if fits(query.words, f"{await _said(visit, view)}\n{_text(view)}", _amounts(view))
     ]
     return found, nothing_fits(query, [view.name for view in every]), every
+
+
+async def all_unsure(visit: Visit, past: str) -> tuple[list[WorkView], str]:
+    """So much of what is unknown or failed as one search looks at; where the rest of it begins.
+
+    Args:
+        past: where what was looked at before has ended; empty for the beginning.
+    """
+    kind, _, after = past.partition(".")
+    at = [kinds[0] for kinds in _UNSURE]
+    goes_on = kind in at and after.isprintable()
+    begin, last = (at.index(kind), after or None) if goes_on else (0, None)
+    found: list[WorkView] = []
+    for kinds in _UNSURE[begin:]:
+        more = True
+        while more:
+            size = min(MOST_WORK, MOST_SEARCHED - len(found))
+            if not size:
+                return found, f"{kinds[0]}.{last or ''}"
+            page = await visit.sayso.work.list(kinds=kinds, limit=size, after=last)
+            found += page
+            more, last = len(page) == size, page[-1].about if page else None
+        last = None
+    return found, ""
 
 
 def _text(view: WorkView) -> str:

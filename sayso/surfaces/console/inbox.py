@@ -20,7 +20,14 @@ from sayso.sdk.views.bulk import SolutionGroup, by_rule
 from sayso.sdk.views.solution import SolutionView
 from sayso.sdk.words.solution_outcome import counting_votes, title_of
 from sayso.surfaces.console.edge import read_form
-from sayso.surfaces.console.handed_over import MOST_WORK, handed_over, money_of, more_of
+from sayso.surfaces.console.handed_over import (
+    MOST_WORK,
+    UNSURE,
+    all_unsure,
+    handed_over,
+    money_of,
+    more_of,
+)
 from sayso.surfaces.console.inbox_query import ONLY, ORDERED, ORDERS, InboxQuery, fits
 from sayso.surfaces.console.inbox_view import (
     PAGE_SIZE,
@@ -72,7 +79,7 @@ async def keep_view(visit: Visit) -> Response:
 async def _inbox(visit: Visit, query: InboxQuery) -> Inbox:
     tests = await visit.sayso.canaries.waiting_for(visit.person)
     counts = await visit.sayso.work.count(visit.person.id)
-    unknown = await visit.sayso.work.list(kinds=_UNSURE, limit=MOST_WORK)
+    unknown = await visit.sayso.work.list(kinds=UNSURE, limit=MOST_WORK)
     tabs = await _tabs(visit, query, tests, counts, unknown)
     stops = tuple(
         StopNotice(
@@ -375,15 +382,19 @@ async def _unknown(
         title = f"{number} unknown, failed, or done outside Sayso"
     empty = Empty(title="Nothing", text="No call has lost its answer, and no money is stuck.")
     rows = [_work(visit.times, view) for view in items]
+    further = ""
     if query.words:
+        items, rest_from = await all_unsure(visit, query.past)
         rows = [
             row
-            for row, view in zip(rows, items, strict=True)
+            for row, view in ((_work(visit.times, view), view) for view in items)
             if fits(query.words, "\n".join((*row.money, row.name, row.what, row.why, view.about)))
         ]
-        looked_at = part_words(number, whole=number < MOST_WORK)
+        whole = not rest_from and not query.past
+        looked_at = part_words(len(items), whole=whole, seen=query.seen)
         title = f"{found_words(len(rows))}{looked_at}"
         empty = nothing_fits(query, [view.name for view in items])
+        further = query.further(rest_from, len(items))
     rest = rows[query.first - 1 :]
     last = query.first - 1 + min(len(rest), PAGE_SIZE)
     return Inbox(
@@ -397,10 +408,10 @@ async def _unknown(
         stops=stops,
         place=f"{query.first:,} to {last:,} of {len(rows):,}" if len(rows) > PAGE_SIZE else "",
         next=query.page("", last + 1) if len(rest) > PAGE_SIZE else "",
+        further=further,
     )
 
 
-_UNSURE = ("unknown", "failed", "unfitting", "elsewhere", "thread")
 _KINDS = {
     "unknown": "Nobody knows yet whether it was done",
     "failed": "Did not work",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from audit.test_log_of_logs import unguarded
 from playwright.async_api import Page
 from surfaces.console.served_console import (
     CUSTOMERS,
@@ -196,6 +198,42 @@ async def test_a_search_looks_at_all_by_four_hundred_at_once(tmp_path: Path) -> 
             form = {"name": "On", "q": "q=refund&past=1.a&seen=400"}
             answer = await browser.post(f"{ROOT}/views", data=form)
             assert answer.headers["location"] == f"{ROOT}/?q=refund"
+
+
+@pytest.mark.tampers("puts 450 lost and failed actions into the database at once")
+@pytest.mark.promise("console:queue")
+async def test_a_search_of_what_is_unknown_looks_on_through_its_kinds(tmp_path: Path) -> None:
+    """Each once, also where two states are one kind; a place that is none is the beginning."""
+    async with open_console(tmp_path) as console:
+        await console.sayso.propose("shop.refund", {"order": "o1"}, subject="cus_1")
+        database = Database("", console.opened.workspace.store_path)
+        open_items(database, 450)
+        database.close()
+        with closing(unguarded(console.opened.workspace.store_path)) as rows:
+            rows.execute(
+                "update action set due_at = null, status = case when rowid % 3 = 0 then 'failed'"
+                " when rowid % 3 = 1 then 'unknown' else 'accepted' end where id like '%x%'"
+            )
+        seen = list[str]()
+        for after in range(0, 300, 100):
+            last = seen[-1] if after else None
+            kind = await console.sayso.work.list(kinds=("unknown",), limit=100, after=last)
+            seen += [one.about for one in kind]
+        assert len(set(seen)) == len(seen) == 300
+        async with console.client(await console.sign_in()) as browser:
+            links = list[str]()
+            link = "?tab=unknown&q=shop"
+            for title in ("400 fit, of the first 400", "50 fit, of 401 to 450"):
+                page = (await browser.get(f"{ROOT}/{link}")).text
+                assert title in page
+                found = re.search(r'href="/console/([^"]*)">\s*Look at the next 400', page)
+                link = html.unescape(found[1]) if found else ""
+                links.append(link)
+            assert links[1] == ""
+            for wrong in ("act_1", "failed.a\0b", "nothing.act_1"):
+                strange = {"tab": "unknown", "q": "shop", "past": wrong, "seen": "400"}
+                page = (await browser.get(f"{ROOT}/", params=strange)).text
+                assert "400 fit, of 401 to 800" in page
 
 
 def test_amounts_fit_as_people_write_them() -> None:
