@@ -32,7 +32,7 @@ async def home(world: World, dice: Random, surface: Surface) -> str | None:
     if '"type": "button"' in shown:
         raise FindingError("allowed", f"{person}'s Home has a button: {shown[:300]}")
     if person not in world.facts.people:
-        if "wait for you" in shown or "waits for you" in shown or "Waits since" in shown:
+        if "Waits since" in shown:
             raise FindingError("allowed", f"{person} is nobody here, and sees what waits")
         return f"{person} reads how to be linked"
     mine = [one for one in await cards(world) if person in may_answer(world, one)]
