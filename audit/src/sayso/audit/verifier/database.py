@@ -320,7 +320,8 @@ class LogDatabase:
             yield dict(zip(columns, row, strict=True))
 
     def _body_at(self, tenant: str, seq: object) -> bytes | None:
-        if type(seq) is not int:
+        # NOTE: a column may hold the least that SQLite can, and one less is no number for it.
+        if type(seq) is not int or seq < 0:
             return None
         row = self._connection.execute(_BODY, (tenant, seq)).fetchone()
         return row[0] if row and isinstance(row[0], bytes) else None
