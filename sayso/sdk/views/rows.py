@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 from sayso.actions.approvals.escalation import Escalation
@@ -23,6 +22,7 @@ from sayso.audit.entry import StoredEntry
 from sayso.audit.queries.sentence import sentence_of
 from sayso.audit.verifier.replay import ASKED_BY_PEOPLE
 from sayso.errors import Code
+from sayso.frozen import replace
 from sayso.ids import rfc3339
 from sayso.money import Money
 from sayso.sdk.views.base import View

@@ -423,7 +423,7 @@ class Entry:
         texts = zip(_TEXT_FIELDS, _texts_of(self), strict=True)
         fields |= {name: text for name, text in texts if text is not None}
         if self.amount is not None:
-            fields["amount"] = dict[str, Json](self.amount.to_json())
+            fields["amount"] = {**self.amount.to_json()}
         if self.data:
             fields["data"] = self.data
         if self.pii is not None:

@@ -396,7 +396,7 @@ class Approvals:
             "view_sha256": row.snapshot.view_sha256 if row.snapshot else "",
         }
         if person is not None:
-            data["roles"] = list[Json](sorted(person.roles))
+            data["roles"] = [*sorted(person.roles)]
             data["policy"] = moved.judgement.policy if moved.judgement else 0
         if decision.reason_code:
             data["reason_code"] = decision.reason_code

@@ -8,7 +8,6 @@ agrees; a hard one refuses, whoever agrees.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sayso.actions.limits.limit_check import LimitCheck, after_words, demand_of, sentence
 from sayso.actions.limits.reservations import Circumstances, LimitReservations
@@ -24,6 +23,7 @@ from sayso.actions.policy.base import (
     Reason,
 )
 from sayso.errors import Code, RefusedError
+from sayso.frozen import replace
 from sayso.store.base import Reader
 
 Reserving = list[tuple[LimitCheck, Why]]

@@ -273,6 +273,10 @@ class Assurance(StrEnum):
         return order.index(self) >= order.index(other)
 
 
+def _nothing_signed() -> Mapping[str, str | int | bool]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """The customer on whose behalf something is asked, as the caller verified them.
@@ -298,9 +302,7 @@ class Subject:
 
     id: str
     assurance: Assurance = Assurance.VERIFIED
-    signed: Mapping[str, str | int | bool] = field(
-        default_factory=dict[str, str | int | bool], compare=False
-    )
+    signed: Mapping[str, str | int | bool] = field(default_factory=_nothing_signed, compare=False)
     signed_until: int | None = field(default=None, compare=False)
     provider: str = ""
     accounts: tuple[str, ...] = field(default=(), compare=False)

@@ -144,8 +144,8 @@ class Asker:
 
     def to_json(self) -> dict[str, Json]:
         """As the log and a card have it: names, and nothing of a customer."""
-        said: dict[str, Json] = {"kind": self.kind, "by": list[Json](self.by)}
-        return {**said, "facts": list[Json](self.facts)} if self.facts else said
+        said: dict[str, Json] = {"kind": self.kind, "by": [*self.by]}
+        return {**said, "facts": [*self.facts]} if self.facts else said
 
     @classmethod
     def from_json(cls, value: Mapping[str, JsonValue]) -> Asker:
@@ -173,6 +173,10 @@ def _words(value: JsonValue) -> tuple[str, ...]:
     return tuple(map(str, value))
 
 
+def _nothing() -> Mapping[str, int | str | bool]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """One thing that asks for people.
@@ -188,7 +192,7 @@ class Reason:
     asking: Asker
     say: str
     to: str = ""
-    now: Mapping[str, int | str | bool] = field(default_factory=dict[str, "int | str | bool"])
+    now: Mapping[str, int | str | bool] = field(default_factory=_nothing)
     more: bool = False
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sayso.actions.limits.checks import LimitChecks
@@ -20,6 +19,7 @@ from sayso.actions.policy.base import (
 )
 from sayso.actions.policy.why import needed_sentence
 from sayso.actions.rollout.checks import StageChecks, dial_reasons, lower
+from sayso.frozen import replace
 from sayso.store.base import Reader
 
 if TYPE_CHECKING:

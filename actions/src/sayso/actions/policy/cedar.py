@@ -219,7 +219,8 @@ class CedarPolicy:
         INVARIANT: whatever a rule allows, since who wrote is not known well enough, or since their
         words do not show what is to be done.
         """
-        anybody, found = frozenset(self._roles), list[Demand]()
+        anybody = frozenset(self._roles)
+        found: list[Demand] = []
         words = weakly_known_by(question.resolved.reached, question.verified)
         if words is not None and question.action.effect is not Effect.MESSAGE:
             say = f"the account is known to be the customer's by {words}"

@@ -509,7 +509,8 @@ def _read_history(
     own = _history_params(row, resolved, now)
     found = reader.one("action.history", **own)
     assert found is not None, "an aggregate always has a row"
-    rows, beside = [found], tuple[LinkEnd, ...]()
+    rows = [found]
+    beside: tuple[LinkEnd, ...] = ()
     if others is not None and found["linked"]:
         beside = others(reader, row.tenant, row.subject.id, now)
         further = [{**own, "subject_id": end.account} for end in beside]

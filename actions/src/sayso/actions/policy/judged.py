@@ -84,7 +84,7 @@ def judged_data(row: ActionRow, expires_at: int | None) -> dict[str, Json]:
         "explain": row.judgement.explain,
         "policy_version": row.judgement.policy_version,
         "policy": row.judgement.policy,
-        "roles": list[Json](row.judgement.roles),
+        "roles": [*row.judgement.roles],
         **staged_json(row.judgement),
     }
     if row.judgement.either:

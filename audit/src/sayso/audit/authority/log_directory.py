@@ -14,7 +14,6 @@ import contextlib
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -37,6 +36,7 @@ from sayso.audit.segments.sealed import frontier_at, pruned_size
 from sayso.audit.signed_note.note import Verifier, open_checkpoint
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, IntegrityError, SaysoError
+from sayso.frozen import replace
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, Transaction, blob, integer, text
 

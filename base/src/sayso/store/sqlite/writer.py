@@ -35,6 +35,11 @@ from sayso.store.units import (
     not_one_row,
 )
 
+# Python looks for an adapter of each parameter that is no number and no text, and makes two errors
+# where there is none: for dozens of nulls of an action. What these give is the value itself.
+sqlite3.register_adapter(type(None), dict[None, None]().get)
+sqlite3.register_adapter(bytes, bytes)
+
 
 class SqliteReader:
     """Named queries on one connection."""
