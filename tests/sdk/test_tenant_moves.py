@@ -22,10 +22,11 @@ from sayso.audit.verifier.verification import Verdict
 from sayso.errors import Code, ConfigError, IntegrityError, RefusedError, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.money import Money
+from sayso.sdk.audit.log_judge import JudgeProgress, LogJudge
 from sayso.sdk.client import Mode, Sayso
 from sayso.sdk.databases.attending import attended
 from sayso.sdk.databases.mover import STEPS
-from sayso.sdk.databases.transfers import copy_tenant
+from sayso.sdk.databases.transfers import LOG_TABLES, clear_left, copy_tenant
 from sayso.sdk.resources.base import SDK
 from sayso.sdk.resources.tokens import SERVICE_SCOPES, Scope, Token
 from sayso.sdk.views.rows import ActionView
@@ -389,21 +390,93 @@ async def test_a_call_under_way_is_waited_for_and_keeps_the_tenant_where_it_is(
         await assert_sound(opened)
 
 
-@pytest.mark.tampers("a row of the copy")
+@pytest.mark.parametrize("way", ["stay", "away", "gives up"])
+async def test_a_copy_that_never_arrives_keeps_nothing_of_customers(folder: Path, way: str) -> None:
+    """Else who is erased afterwards would be there still; its log stays, and accuses nobody."""
+    async with open_several(folder, shop=shop_of()) as opened:
+        ends = _give_up_at if way == "gives up" else _interrupt_at
+        with pytest.raises((KeyboardInterrupt, RetryableError)):
+            await move(opened, "eu", passing=ends("verified"))
+        async with opened.mover(ACME, "home") as mover:
+            if way == "away":
+                (folder / "eu.db").rename(folder / "away.db")
+                with pytest.raises(RetryableError, match="may still have a copy") as refused:
+                    await mover.stay()
+                assert "--stay` again" in str(refused.value)
+                (folder / "away.db").rename(folder / "eu.db")
+            assert (customers_in(folder / "eu.db") == 0) is (way == "gives up")
+            if way != "gives up":
+                await mover.stay()
+        assert customers_in(folder / "eu.db") == 0
+        await assert_sound(opened)
+        async with opened.databases.named("eu") as there:
+            container = there.container
+            judge = LogJudge(container.log, container.keyring, Tenant(ACME))
+            while await container.store.read(judge.step) is not JudgeProgress.OVER:
+                """Until all of it is judged, as servers do."""
+            assert not judge.findings.decided
+            assert judge.known[0]
+        assert (await refund(opened.home, "o5")).status == "succeeded"
+
+
+async def test_who_stays_late_leaves_the_copy_of_the_next_move_alone(folder: Path) -> None:
+    """Two operators: one ends a move, and the other begins the next meanwhile."""
+    async with open_several(folder, shop=shop_of()) as opened:
+        there = opened.home.workspace.in_database("eu")
+        with pytest.raises(KeyboardInterrupt):
+            await move(opened, "eu", passing=_interrupt_at("verified"))
+        async with opened.mover(ACME, "home") as mover:
+            await mover.stay()
+        (one,) = await opened.databases.places([ACME])
+        with pytest.raises(KeyboardInterrupt):
+            await move(opened, "eu", passing=_interrupt_at("verified"))
+        assert not clear_left(there, ACME, one.entries)
+        await move(opened, "eu")
+        await assert_moved(opened)
+
+
+def customers_in(path: Path) -> int:
+    """How many rows of a database name a customer."""
+    with closing(sqlite3.connect(path)) as there:
+        names = there.execute("select name from sqlite_master where type = 'table'").fetchall()
+        return sum(
+            "cus_" in repr(row)
+            for (name,) in names
+            if name not in LOG_TABLES
+            for row in there.execute(f'select * from "{name}"')
+        )
+
+
+def _give_up_at(step: str) -> Callable[[str], None]:
+    def passing(passed: str) -> None:
+        if passed == step:
+            raise RetryableError(Code.STORE_BUSY, "given up")
+
+    return passing
+
+
+@pytest.mark.tampers("rows of the copy")
+@pytest.mark.parametrize(
+    "change", ["update action set subject_id = 'cus_2' where tenant = 'acme'", "all rows"]
+)
 async def test_a_copy_that_was_changed_on_the_way_is_found_and_the_tenant_stays(
-    folder: Path,
+    folder: Path, change: str
 ) -> None:
     """Who can write the new database cannot have its own rows taken for the tenant's."""
     async with open_several(folder, shop=shop_of()) as opened:
 
-        def change(passed: str) -> None:
-            if passed == "copied":
-                with closing(sqlite3.connect(folder / "eu.db")) as there, there:
-                    there.execute("drop trigger vote_is_only_repaired")
-                    there.execute("update action set subject_id = 'cus_2' where tenant = 'acme'")
+        def changing(passed: str) -> None:
+            if passed != "copied":
+                return
+            if change == "all rows":
+                assert clear_left(opened.home.workspace.in_database("eu"), ACME, 1_000_000)
+                return
+            with closing(sqlite3.connect(folder / "eu.db")) as there, there:
+                there.execute("drop trigger vote_is_only_repaired")
+                there.execute(change)
 
         with pytest.raises(IntegrityError, match="does not verify"):
-            await move(opened, "eu", passing=change)
+            await move(opened, "eu", passing=changing)
         assert (await refund(opened.home, "o4")).status == "succeeded"
 
 

@@ -14,7 +14,8 @@ from typing import TypeVar, cast
 
 import orjson
 
-from sayso.audit.log import AuditLog
+from sayso.audit.entry import EntryKind
+from sayso.audit.log import AuditLog, read_place
 from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
 from sayso.audit.meaning import ROWS
 from sayso.audit.place import ends_here
@@ -77,16 +78,32 @@ def read_sources(
     entered = read_entered_heads(reader)
     for name in known:
         if tenant in {None, name}:
-            gone = name in copies or has_gone_from(reader, name)
+            gone = name in copies or has_gone_from(reader, name, auditor=auditor)
             source = _source(reader, name, entered.get(name, ()), auditor=auditor)
             yield replace(source, state=None, stored=None) if gone else source
 
 
-def has_gone_from(reader: Reader, tenant: str) -> bool:
-    """Whether a log has ended here, so that its rows are in another database."""
+def has_gone_from(reader: Reader, tenant: str, *, auditor: bool = False) -> bool:
+    """Whether a log's rows are in another database: it has ended here, or has never arrived."""
     head = read_head(reader, tenant)
     size = 0 if head is None else head.size or 0
-    return size > 0 and ends_here(_body_at(reader, tenant, size - 1))
+    ended = size > 0 and ends_here(_body_at(reader, tenant, size - 1))
+    return ended or is_left(reader, tenant, auditor=auditor)
+
+
+def is_left(reader: Reader, tenant: str, *, auditor: bool = False) -> bool:
+    """Whether a log says that its tenant leaves, and there are no rows of it at all.
+
+    So it is with a copy that has never arrived, once the tenant has stayed where it was. A log that
+    leaves takes in nothing new, and the rows have to be there as soon as it goes on.
+    """
+    place = _readable(lambda: read_place(reader, tenant))
+    if place.kind is not EntryKind.TENANT_LEAVING:
+        return False
+    return not any(
+        _readable(partial(reader.all, query, limit=1, tenant=tenant, **start))
+        for query, start in _tables(auditor=auditor).values()
+    )
 
 
 def tenants_of(path: Path) -> list[str]:
@@ -241,14 +258,19 @@ def _state_rows(reader: Reader, query: str, tenant: str) -> Iterator[StateRow]:
     return chain.from_iterable(_every_page(read, id_of, ""))
 
 
-def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator[StoredRow]]:
-    of_auditor = {
+def _tables(*, auditor: bool) -> Mapping[str, tuple[str, Mapping[str, SqlValue]]]:
+    if not auditor:
+        return ROWS
+    return {
         **{table: (query, ROWS[table][1]) for table, query in _WHOLE_OF_AUDITOR.items()},
         **{table: ROWS[table] for table in ("policy_version", "work", "work_note")},
     }
-    tables = of_auditor if auditor else ROWS
+
+
+def _stored(reader: Reader, tenant: str, *, auditor: bool) -> dict[str, Iterator[StoredRow]]:
     return {
-        table: _every_row(reader, query, tenant, start) for table, (query, start) in tables.items()
+        table: _every_row(reader, query, tenant, start)
+        for table, (query, start) in _tables(auditor=auditor).items()
     }
 
 

@@ -37,9 +37,10 @@ from sayso.errors import (
     SaysoError,
 )
 from sayso.ids import Tenant, to_micros
+from sayso.sdk.audit.stored import is_left
 from sayso.sdk.client import Sayso
 from sayso.sdk.databases.names import database_names
-from sayso.sdk.databases.transfers import clear_moved, copy_tenant
+from sayso.sdk.databases.transfers import clear_left, clear_moved, copy_tenant
 from sayso.sdk.views.tenants import Moved
 from sayso.settings import is_name
 from sayso.settings.store import HOME_DATABASE
@@ -123,24 +124,59 @@ class Mover:
         return Moved(tenant=self._tenant, source=self._from, target=self._to, size=size, rows=rows)
 
     async def stay(self) -> None:
-        """Have a tenant that leaves go on where it is.
+        """Have a tenant that leaves go on where it is, and take the rows of the copy away.
 
         Raises:
-            RefusedError: `wrong_state`, when it does not leave, or has left already.
+            RefusedError: `wrong_state`, when it does not leave, or has left already, and nothing of
+                a copy is left either.
+            RetryableError: `store_unavailable`, when it stays and the copy could not be cleared.
         """
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> list[str]:
             place = read_place(tx, self._tenant)
             if place.kind is not EntryKind.TENANT_LEAVING:
-                raise RefusedError(
-                    Code.WRONG_STATE,
-                    f"`{self._tenant}` is not about to leave `{self._from}`",
-                    next_step="see where it is: `sayso tenant show`",
-                )
+                return []
             self._settle(self._source, tx, self._from)
+            return [place.to]
 
-        await self._source.container.store.write(work)
+        left = await self._source.container.store.write(work)
         self._source.container.dispatcher.wake()
+        if not await self._clear_copies(left) and not left:
+            raise RefusedError(
+                Code.WRONG_STATE,
+                f"`{self._tenant}` is not about to leave `{self._from}`",
+                next_step="see where it is: `sayso tenant show`",
+            )
+
+    async def _clear_copies(self, left: list[str]) -> bool:
+        """Take away what never arrived, where the tenant was to go, or wherever it is."""
+
+        def settled(reader: Reader) -> int | None:
+            head, place = self._head(reader), self._place(reader)
+            return head.size if head and place.kind is EntryKind.TENANT_SETTLED else None
+
+        # INVARIANT: a move that begins after this has a longer copy, which is left alone.
+        size = await self._source.container.store.read(settled)
+        if size is None:
+            return False
+        had = False
+        for name in left or database_names(self._home.workspace):
+            if name == self._from:
+                continue
+            where = self._home.workspace.in_database(name)
+            try:
+                had |= await asyncio.to_thread(clear_left, where, self._tenant, size)
+            except SaysoError as error:
+                if not left and isinstance(error, ConfigError):  # of one that is not there
+                    continue
+                raise RetryableError(
+                    Code.STORE_UNAVAILABLE,
+                    f"`{self._tenant}` stays in `{self._from}`, and `{name}` may still have a copy"
+                    f" of its customers: {error.message}",
+                    next_step="an erasure does not reach them there: once it can be written, run"
+                    f" `sayso tenant move {self._tenant} --stay` again",
+                ) from error
+        return had
 
     # ---- the steps -----------------------------------------------------------------------------
 
@@ -278,15 +314,21 @@ class Mover:
         """Whether what was copied is the log, whole and right, and the rows are what it says."""
         found = await asyncio.to_thread(self._target.audit.verify, tenant=self._tenant)
         there = await self._target.container.store.read(self._head)
-        if found.verdict is not Verdict.VERIFIED or there != head:
+        lost = await self._is_left(self._target) and not await self._is_left(self._source)
+        if found.verdict is not Verdict.VERIFIED or there != head or lost:
             if await self._source.container.store.read(self._place) == self._gone:
                 return  # another call, which has verified it, was quicker
-            said = "; ".join(one.message for one in found.findings[:3]) or "its head is another one"
+            other = "its rows are gone" if lost else "its head is another one"
+            said = "; ".join(one.message for one in found.findings[:3]) or other
             raise IntegrityError(
                 Code.TAMPERED,
                 f"the copy of `{self._tenant}` in `{self._to}` does not verify: {said}",
                 next_step="it stays where it is; ask the old database: `sayso audit verify`",
             )
+
+    async def _is_left(self, sayso: Sayso) -> bool:
+        """Whether it has no rows there, as a copy that was cleared, which verifies by its log."""
+        return await sayso.container.store.read(lambda reader: is_left(reader, self._tenant))
 
     def _end(self, tx: Transaction, head: _Head) -> bool:
         """Have the log end here with what was copied; False where it has grown since."""

@@ -73,9 +73,32 @@ def clear_moved(source: Workspace, tenant: str) -> bool:
     with _changed(source) as there:
         if _place(there, tenant).kind is not EntryKind.TENANT_MOVED:
             return False
-        had = any(there.count(name, ("tenant", tenant)) for name in ("action", "request", "token"))
-        clear_tenant(there, tenant, but=LOG_TABLES)
-        return had
+        return _clear(there, tenant)
+
+
+def clear_left(target: Workspace, tenant: str, size: int) -> bool:
+    """Delete the rows of a copy that has never arrived, but for its log; whether there were any.
+
+    INVARIANT: looked at in the transaction that deletes, since another copy may be on its way.
+
+    Args:
+        size: of the tenant's log where it has stayed; a longer copy is of a later move.
+    """
+    with _changed(target) as there:
+        heads = iter(there.rows("log_head", ("size",), ("size",), ("tenant", tenant)))
+        (copied,) = next(heads, (0,))
+        leaves = _place(there, tenant).kind is EntryKind.TENANT_LEAVING
+        if not leaves or int(str(copied)) > size:
+            return False
+        return _clear(there, tenant)
+
+
+def _clear(there: Target, tenant: str) -> bool:
+    had = any(
+        there.count(name, ("tenant", tenant)) for name in ("action", "request", "token", "subject")
+    )
+    clear_tenant(there, tenant, but=LOG_TABLES)
+    return had
 
 
 def _check_free(origin: Origin, target: Origin, tenant: str) -> None:

@@ -7,6 +7,7 @@ stands in the new one as well, where `tenant.settled` follows it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,3 +104,13 @@ def ends_here(body: bytes | None) -> bool:
         return body is not None and orjson.loads(body)["kind"] == EntryKind.TENANT_MOVED
     except (ValueError, LookupError, TypeError):
         return False
+
+
+def leaves(newest_first: Iterable[bytes]) -> bool:
+    """Whether a log's newest entry about its place says that it leaves; nothing is trusted."""
+    try:
+        kinds = (orjson.loads(body)["kind"] for body in newest_first)
+        newest = next((kind for kind in kinds if kind in PLACE_KINDS), None)
+    except (ValueError, LookupError, TypeError):
+        return False
+    return newest == EntryKind.TENANT_LEAVING

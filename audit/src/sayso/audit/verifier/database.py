@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from sayso.audit.log_of_logs import LOGS, EnteredHead, read_entered
-from sayso.audit.place import ends_here
+from sayso.audit.place import ends_here, leaves
 from sayso.audit.segments.sealed import SealedSegment, parse_sealed
 from sayso.audit.signed_note.timestamps import StampedNote
 from sayso.audit.signing.keys import ListedKey
@@ -106,6 +106,7 @@ _SEGMENTS = """
 select first, count, root, tile, rotations, file, bytes, sha256, sealed_seq, pruned_to
 from log_segment where tenant = ? order by first
 """
+_NEWEST = "select cast(body as blob) from log_entry where tenant = ? order by seq desc limit 1000"
 _BODY = "select cast(body as blob) from log_entry where tenant = ? and seq = ?"
 
 
@@ -221,9 +222,33 @@ class LogDatabase:
         )
 
     def _has_gone(self, tenant: str, head: tuple[object, ...] | None) -> bool:
-        """Whether the log has ended here, and its rows are in another database."""
+        """Whether the log's rows are in another database: it has ended here, or never arrived."""
         size = head[0] if head else 0
-        return type(size) is int and ends_here(self._body_at(tenant, size - 1))
+        if type(size) is int and ends_here(self._body_at(tenant, size - 1)):
+            return True
+        # Most have an action, and so much is not read again of the others only to find out.
+        return (
+            not self._has_rows(tenant, _STATE)
+            and leaves(self._newest(tenant))
+            and not self._has_rows(tenant, TABLES)
+        )
+
+    def _has_rows(self, tenant: str, tables: Collection[str]) -> bool:
+        try:
+            return any(
+                self._connection.execute(
+                    f"select 1 from {table} where {_home_of(table)} = ? limit 1",  # noqa: S608
+                    (tenant,),
+                ).fetchone()
+                for table in tables
+                if table in self._tables
+            )
+        except sqlite3.Error:
+            return True  # whoever compares the rows says so
+
+    def _newest(self, tenant: str) -> Iterator[bytes]:
+        for (body,) in self._reading(_MAX_ENTRY_BYTES, _NEWEST, tenant):
+            yield body if isinstance(body, bytes) else b""
 
     def _sealed(self, tenant: str) -> tuple[SealedSegment | None, ...]:
         if "log_segment" not in self._tables:
