@@ -106,14 +106,22 @@ class Workspace:
         Raises:
             ConfigError: `missing_secret`, `invalid_setting`.
         """
-        url = self.settings.store.url
+        return self._url_of("store.url", self.settings.store.url)
+
+    @property
+    def replica_url(self) -> str | None:
+        """Where is read for whoever only looks, as `store_url`; None where there is no replica."""
+        url = self.settings.store.replica
+        return None if url is None else self._url_of("store.replica", url)
+
+    def _url_of(self, setting: str, url: str) -> str:
         if not url.startswith(("env:", "file:")):
             return url
         found = self.secret(url).reveal()
         if not found.startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise ConfigError(
                 Code.INVALID_SETTING,
-                f"`store.url`: what `{url}` holds is no URL of a database",
+                f"`{setting}`: what `{url}` holds is no URL of a database",
                 next_step="write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
             )
         return found

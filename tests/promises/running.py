@@ -10,6 +10,10 @@ PROMISES: dict[str, Promise] = {
         "After a failover to a standby that has what was answered, everybody goes on there, and it "
         "holds what `write` said.",
     ),
+    "store:replica": Promise(
+        "Who only looks may be answered from a standby of this very database, which says how old "
+        "it is and is no older than the settings allow; whatever acts is judged by the primary.",
+    ),
     "store:cannot-open": Promise(
         "Why a database file cannot be opened is told by what stands on the disk."
     ),

@@ -90,6 +90,7 @@ class Code(StrEnum):
     NEEDS_PERMISSION = "needs_permission"
     STORE_BUSY = "store_busy"
     STORE_READ_ONLY = "store_read_only"
+    STORE_REPLICA = "store_replica"
     STORE_FULL = "store_full"
     STORE_UNAVAILABLE = "store_unavailable"
     ENGINE_UNAVAILABLE = "engine_unavailable"
@@ -204,6 +205,7 @@ CODES: dict[Code, CodeInfo] = {
     Code.NEEDS_PERMISSION: CodeInfo("the connection may not do this", 503),
     Code.STORE_BUSY: CodeInfo("the database is locked", 503),
     Code.STORE_READ_ONLY: CodeInfo("the database cannot be written", 503),
+    Code.STORE_REPLICA: CodeInfo("the replica cannot be read", 503),
     Code.STORE_FULL: CodeInfo("the disk is full", 507),
     Code.STORE_UNAVAILABLE: CodeInfo("the database cannot be used", 503),
     Code.ENGINE_UNAVAILABLE: CodeInfo("the fleet's engine cannot be used", 503),

@@ -14,7 +14,7 @@ from typing import cast
 from sayso.actions.model.definition import Action
 from sayso.actions.policy.document import PolicyDocument
 from sayso.audit.signing.rotation import FINISH_ROTATION
-from sayso.errors import Code, ConfigError, SaysoError
+from sayso.errors import Code, ConfigError, RetryableError, SaysoError
 from sayso.frozen import replace
 from sayso.ids import Clock, SystemClock, Tenant
 from sayso.json import JsonValue
@@ -38,6 +38,7 @@ from sayso.settings.document import wrong_setting
 from sayso.settings.planner import ModelSection
 from sayso.store.base import Store, text
 from sayso.store.private_files import is_open_to_others
+from sayso.store.replica import Replicated
 from sayso.toml import TomlMistakeError
 
 _AND_MORE = re.compile(r" \(and \d+ more\)$")
@@ -364,6 +365,7 @@ class _Checker:
                 await self._check_orphans(store, place)
                 await self._check_policy(store)
                 await self._check_accounts(store)
+                await self._check_replica(store)
             finally:
                 await store.close()
         except SaysoError as error:
@@ -441,6 +443,20 @@ class _Checker:
             trouble = error
         if trouble is not None:
             self.problems.append(_problem("[vault]", trouble))
+
+    async def _check_replica(self, store: Store) -> None:
+        """What auditors are answered from is a standby of this very database."""
+        if self._settings.store.replica is None:
+            return
+        place = "[store] replica"
+        self.looked_at.append(place)
+        try:
+            if isinstance(store, Replicated):
+                await store.replica_age()
+        except SaysoError as error:
+            found = _problem(place, error)
+            passing = isinstance(error, RetryableError)
+            self.problems.append(replace(found, warning=True) if passing else found)
 
     def _next_vkey(self, name: str) -> str | None:
         try:

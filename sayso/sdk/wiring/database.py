@@ -30,8 +30,14 @@ def open_store(workspace: Workspace, *, create: bool = False, only_pre: bool = F
     """
     fleet = is_fleet(workspace)
     if not is_postgres(workspace):
+        if workspace.settings.store.replica is not None:
+            raise ConfigError(
+                Code.INVALID_SETTING,
+                "`store.replica` is a standby of PostgreSQL, and `store.url` names a file",
+                next_step="take `store.replica` out, or set `store.url` to its primary",
+            )
         return SqliteStore(workspace.store_path, create=create, only_pre=only_pre)
-    return _open_postgres(workspace.store_url, create=create, only_pre=only_pre, fleet=fleet)
+    return _open_postgres(workspace, create=create, only_pre=only_pre, fleet=fleet)
 
 
 def plan_migration(workspace: Workspace) -> MigrationPlan:
@@ -77,8 +83,12 @@ def store_name(workspace: Workspace) -> str:
     return "PostgreSQL" if is_postgres(workspace) else workspace.store_path.name
 
 
-def _open_postgres(url: str, *, create: bool, only_pre: bool, fleet: bool) -> PostgresStore:
+def _open_postgres(
+    workspace: Workspace, *, create: bool, only_pre: bool, fleet: bool
+) -> PostgresStore:
+    url, section = workspace.store_url, workspace.settings.store
     try:
+        from sayso.store.postgres.replica import ReplicaPlan  # needs an extra
         from sayso.store.postgres.store import PostgresStore  # needs an extra
     except ImportError as error:
         raise missing_postgres() from error
@@ -89,7 +99,13 @@ def _open_postgres(url: str, *, create: bool, only_pre: bool, fleet: bool) -> Po
         if fleet:
             _make_fleet(url)
     # The schema hands over what becomes due by a session of this setting.
-    return PostgresStore(url, settings={"app.dispatch": "fleet"} if fleet else {})
+    standby = workspace.replica_url
+    replica = None
+    if standby is not None:
+        falls_back = section.replica_else == "primary"
+        replica = ReplicaPlan(url=standby, most_s=section.replica_behind_s, falls_back=falls_back)
+    settings = {"app.dispatch": "fleet"} if fleet else {}
+    return PostgresStore(url, settings=settings, replica=replica)
 
 
 def _make_fleet(url: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +33,20 @@ if TYPE_CHECKING:
     from sayso.ids import Tenant
     from sayso.sdk.client import Sayso
     from sayso.sdk.resources.tokens import Token
+
+
+async def told(out: Out, work: Callable[[Sayso], Awaitable[T]], sayso: Sayso) -> T:
+    """What comes of work that only looks; stderr says how old it is, where a replica said so."""
+    from sayso.store.replica import looking  # a command's help reads nothing
+
+    with looking() as call:
+        done = await work(sayso)
+    if call.age_s is not None:
+        out.warn(f"as of {call.age_s:,} s ago, from the replica")
+    elif call.instead:
+        out.warn(f"from the primary: {call.instead}")
+    return done
+
 
 F = TypeVar("F", bound=Callable[..., int | None])
 T = TypeVar("T")
@@ -79,6 +93,17 @@ class Here:
     def read(self, work: Callable[[Sayso], Awaitable[T]]) -> T:
         """What comes of work that starts nothing by itself."""
         return read_workspace(self.folder, work)
+
+    def look(self, work: Callable[[Sayso], Awaitable[T]]) -> T:
+        """The same from the replica, where there is one; stderr says how old that is."""
+        return read_workspace(self.folder, partial(told, self.out, work))
+
+    def look_as_person(self, work: Callable[[Sayso, Token], Awaitable[T]]) -> T:
+        """The same, once it is known who is at the keyboard; see `read_as_person`."""
+        return look_as_person(
+            self.workspace,
+            lambda sayso, token: told(self.out, lambda inner: work(inner, token), sayso),
+        )
 
     def read_for_tenant(self, work: Callable[[Sayso, Tenant], Awaitable[T]]) -> T:
         """The same, for the tenant that is meant."""

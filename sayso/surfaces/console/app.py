@@ -48,7 +48,15 @@ from sayso.surfaces.console.edge import BACK_CHANNEL, ConsoleEdge, ConsoleSite, 
 from sayso.surfaces.console.live import Live
 from sayso.surfaces.console.render import assets
 from sayso.surfaces.console.sign_in import SignIn
-from sayso.surfaces.console.visit import Handler, Page, nonce_of, root_of, show, times_of
+from sayso.surfaces.console.visit import (
+    Handler,
+    Page,
+    by_replica,
+    nonce_of,
+    root_of,
+    show,
+    times_of,
+)
 
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
@@ -68,6 +76,9 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
 
     def page(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         return partial(sign_in.visit, handler=handler)
+
+    def look(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        return page(by_replica(handler))
 
     app = Starlette(
         routes=[
@@ -100,8 +111,8 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/action/{id}", page(action.show_action)),
             Route("/action/{id}/settle", page(action.settle), methods=["POST"]),
             Route("/action/{id}/wrong", page(rollout.report_wrong), methods=["POST"]),
-            Route("/action/{id}/evidence", page(export.evidence), methods=["POST"]),
-            Route("/action/{id}/receipt", page(export.receipt), methods=["POST"]),
+            Route("/action/{id}/evidence", look(export.evidence), methods=["POST"]),
+            Route("/action/{id}/receipt", look(export.receipt), methods=["POST"]),
             Route("/request/{id}", page(action.show_request)),
             Route("/request/{id}/vouch", page(customers.vouch), methods=["POST"]),
             Route("/work/{id}", page(work.show_work)),
@@ -114,17 +125,17 @@ def create_console(sayso: Sayso, *, site: ConsoleSite | None = None) -> Starlett
             Route("/customer/{id}", page(customers.show_customer)),
             Route("/customer/{id}/link", page(customers.link), methods=["POST"]),
             Route("/customer/{id}/unlink", page(customers.unlink), methods=["POST"]),
-            Route("/audit", page(audit.show_audit)),
-            Route("/audit/cases", page(case.find), methods=["POST"]),
-            Route("/audit/case/{id}", page(case.show_case)),
-            Route("/audit/questions/{name}", page(question.show_question)),
+            Route("/audit", look(audit.show_audit)),
+            Route("/audit/cases", look(case.find), methods=["POST"]),
+            Route("/audit/case/{id}", look(case.show_case)),
+            Route("/audit/questions/{name}", look(question.show_question)),
             Route("/audit/saved", page(audit.save), methods=["POST"]),
-            Route("/audit/export", page(export.export), methods=["POST"]),
+            Route("/audit/export", look(export.export), methods=["POST"]),
             Route("/audit/repair", page(repair.show_repair)),
             Route("/audit/repair", page(repair.say_yes), methods=["POST"]),
             Route("/audit/accept", page(repair.accept), methods=["POST"]),
-            Route("/figures", page(figures.show_figures)),
-            Route("/figures/csv", page(figures.show_csv)),
+            Route("/figures", look(figures.show_figures)),
+            Route("/figures/csv", look(figures.show_csv)),
             Route("/figures/mail", page(figures.send), methods=["POST"]),
             Route("/policy", page(policy.show_policy)),
             Route("/policy/rule", page(rule.show_rule)),

@@ -102,7 +102,8 @@ async def _inbox(visit: Visit, query: InboxQuery) -> Inbox:
         page = found.page(query)
     elif query.tab == "decided":
         start = InboxCursor.read(query.after) if query.after else None
-        page = await visit.sayso.solutions.decided(limit=PAGE_SIZE, after=start)
+        with visit.look():  # the other tabs are what people decide on
+            page = await visit.sayso.solutions.decided(limit=PAGE_SIZE, after=start)
     else:
         start = InboxCursor.read(query.after) if query.after else None
         role = query.tab == "role"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -17,6 +18,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.localization.languages import LANGUAGES, Language, language, preferred
 from sayso.sdk.resources.sessions import Session
 from sayso.sdk.views.rows import StopView
+from sayso.store.replica import Looking, looking
 from sayso.surfaces.console.edge import ConsoleSite
 from sayso.surfaces.console.render import (
     KEYS_COOKIE,
@@ -88,6 +90,14 @@ class Visit:
     site: ConsoleSite
     stops: tuple[StopView, ...] = field(default=())
     sandbox: bool = False
+    _calls: list[Looking] = field(default_factory=list[Looking])
+
+    @contextmanager
+    def look(self) -> Generator[None]:
+        """Read what follows from the replica, where there is one; the page says how old it is."""
+        with looking() as call:
+            self._calls.append(call)
+            yield
 
     @property
     def root(self) -> str:
@@ -119,8 +129,9 @@ class Visit:
         status: int = 200,
         **context: Any,
     ) -> Response:
-        """A page."""
-        return show(template, page, status=status, **context)
+        """A page; it says how old it is where a replica was read."""
+        call = self._calls[-1] if self._calls else None
+        return show(template, page, status=status, call=call, **context)
 
     def see(self, path: str) -> Response:
         """Go and look at another page, after a form."""
@@ -143,9 +154,29 @@ class Visit:
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
-def show(template: str, page: Page, *, status: int = 200, **context: Any) -> Response:
-    """A page made of a template."""
-    body = environment(page.times.language).get_template(template).render(page=page, **context)
+def by_replica(handler: Handler) -> Handler:
+    """The same page, read from the replica where there is one: on it nobody decides anything.
+
+    Who is signed in, and what is stopped, was read from the primary by then.
+    """
+
+    async def handle(visit: Visit) -> Response:
+        with visit.look():
+            return await handler(visit)
+
+    return handle
+
+
+def show(
+    template: str, page: Page, *, status: int = 200, call: Looking | None = None, **context: Any
+) -> Response:
+    """A page made of a template.
+
+    Args:
+        call: how what is on it was read, where a replica may have been.
+    """
+    made = environment(page.times.language).get_template(template)
+    body = made.render(page=page, call=call, **context)
     return HTMLResponse(page.times.in_sentences(body), status_code=status)
 
 

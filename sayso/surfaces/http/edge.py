@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sayso.errors import Code, RefusedError, logged_with_frames
 from sayso.json import JsonValue, first_double
+from sayso.store.replica import looking
 from sayso.surfaces.http.auth import admit
 from sayso.surfaces.http.idempotency import check_one_key
 from sayso.surfaces.http.problem import HttpError, Problem, ProblemResponse, refused
@@ -87,8 +88,15 @@ class PlainRoute(APIRoute):
         return handle
 
 
+READ_FROM = "Sayso-Read-From"
+"""Says of an answer for auditors how old it is, where there is a replica: `replica;age=12`."""
+
+
 class GuardedRoute(PlainRoute):
     """A route for token holders: who calls is checked before a byte of the body is read."""
+
+    only_looks = False
+    """Whether it may be answered from a replica, once it is known who calls."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See `APIRoute`."""
@@ -100,9 +108,24 @@ class GuardedRoute(PlainRoute):
             check_one_key(request)
             if takes_body:
                 _check_media_type(request)
-            return await handler(JsonRequest(request.scope, request.receive))
+            asked = JsonRequest(request.scope, request.receive)
+            if not self.only_looks:
+                return await handler(asked)
+            with looking() as call:
+                response = await handler(asked)
+            if call.age_s is not None:
+                response.headers[READ_FROM] = f"replica;age={call.age_s}"
+            elif call.instead:
+                response.headers[READ_FROM] = "primary"
+            return response
 
         return handle
+
+
+class LookingRoute(GuardedRoute):
+    """A route for auditors."""
+
+    only_looks = True
 
 
 def _too_large() -> HttpError:

@@ -21,11 +21,11 @@ from starlette.concurrency import run_in_threadpool
 from sayso.errors import logged
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import asked, problems
-from sayso.surfaces.http.edge import GuardedRoute
+from sayso.surfaces.http.edge import LookingRoute
 from sayso.surfaces.http.idempotency import Key
 from sayso.surfaces.http.shapes import ExportBody, NoQuery
 
-router = APIRouter(tags=["audit"], route_class=GuardedRoute)
+router = APIRouter(tags=["audit"], route_class=LookingRoute)
 
 _MEDIA = {
     "jsonl": ("log.zip", "application/zip"),

@@ -13,6 +13,9 @@ from sayso.actions.model.status import FINAL
 from sayso.audit.questions.catalog import questions
 from sayso.audit.signed_note.note import Verifier
 from sayso.errors import Code, RefusedError
+from sayso.store.postgres.replica import ReplicaPlan
+from sayso.store.postgres.store import PostgresStore
+from sayso.store.replica import looking
 
 
 @operation("ask a named question", weight=2)
@@ -26,6 +29,27 @@ async def ask_named(world: World, dice: Random, surface: Surface) -> str | None:
     if broken:
         raise FindingError("allowed", f"{name}: {broken[:2]}")
     return f"{name}: {len(found.items)} rows"
+
+
+@operation("name the primary as its own replica", weight=1)
+async def misname_replica(world: World, dice: Random, surface: Surface) -> str | None:
+    """On PostgreSQL alone: it is refused, and whoever looks sees what is there all the same."""
+    url = world.sayso.workspace.store_url
+    if not url.startswith("postgres"):
+        return None
+    plan = ReplicaPlan(url=url, most_s=60, falls_back=dice.random() < 0.5)
+    store = PostgresStore(url, replica=plan)
+    try:
+        await must_refuse("a replica that takes writes", store.replica_age())
+        with looking() as call:
+            reading = store.read(lambda reader: reader.all("log.tenants"))
+            if not plan.falls_back:
+                await must_refuse("reading it all the same", reading)
+            elif await reading is None or call.age_s is not None or not call.instead:
+                raise FindingError("allowed", "a database that is no standby was read as one")
+    finally:
+        await store.close()
+    return "the primary is no replica"
 
 
 @operation("look for a case", weight=2)

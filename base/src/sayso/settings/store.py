@@ -15,6 +15,8 @@ StoreUrl: TypeAlias = Annotated[
     str, Field(pattern=r"^(sqlite:///.+|postgres(ql)?://.*|(env|file|vault):.+)$")
 ]
 
+ReplicaUrl: TypeAlias = Annotated[str, Field(pattern=r"^(postgres(ql)?://.*|(env|file|vault):.+)$")]
+
 
 class StoreSection(Section):
     """Where the rows are.
@@ -25,6 +27,10 @@ class StoreSection(Section):
             the operator's log names, which `sayso tenant move` changes.
         databases: the others, by name; each as `url`. `home` is this one's.
         open_at_once: so many of them a process has open at the same time.
+        replica: a streaming standby of `url`, `postgresql://…` or a reference to such a URL: audit,
+            Figures and Decided are read there, and nothing that anybody acts on.
+        replica_behind_s: older than so many seconds it is not read.
+        replica_else: what then answers, and while it is away: `primary`, or an `error`.
         url: `sqlite:///FILE`, relative to the workspace; `postgresql://USER@HOST/DATABASE`; or a
             reference to such a URL, which is where one with a password belongs.
     """
@@ -34,6 +40,9 @@ class StoreSection(Section):
     tenants: Literal["here", "directory"] = "here"
     databases: Mapping[Name, StoreUrl] = Field(default_factory=dict)
     open_at_once: Annotated[int, Field(ge=1, le=1000)] = 16
+    replica: ReplicaUrl | None = None
+    replica_behind_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    replica_else: Literal["primary", "error"] = "primary"
 
     @model_validator(mode="after")
     def _has_a_directory(self) -> Self:
@@ -46,6 +55,19 @@ class StoreSection(Section):
         ):
             raise ValueError("two of `url` and `databases` name one database")
         return self
+
+    @model_validator(mode="after")
+    def _has_another_replica(self) -> Self:
+        if self.replica is not None and self.url.startswith("sqlite:"):
+            raise ValueError("`replica` is a standby of PostgreSQL, and `url` names a file")
+        if self.replica is not None and self.replica == self.url:
+            raise ValueError("`replica` is the database of `url`; name its standby")
+        return self
+
+    @field_validator("replica")
+    @classmethod
+    def _holds_none_there(cls, url: str | None) -> str | None:
+        return None if url is None else without_password(url)
 
     @field_validator("url")
     @classmethod

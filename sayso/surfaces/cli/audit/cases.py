@@ -29,12 +29,12 @@ def case(
     """Find who decided about what for whom, or show all that is proven of one; both are entries."""
     if len(words) == 1 and words[0].startswith(_IDS):
         here.show(
-            here.read_as_person(lambda sayso, token: sayso.audit.cases.show(words[0], by=token)),
+            here.look_as_person(lambda sayso, token: sayso.audit.cases.show(words[0], by=token)),
             _show,
         )
         return
     here.show(
-        here.read_as_person(
+        here.look_as_person(
             lambda sayso, token: sayso.audit.cases.find(" ".join(words), by=token, via="cli")
         ),
         _list,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,9 +12,10 @@ import typer
 import sayso.audit.verifier.flags as flags
 from sayso.errors import Code, ConfigError
 from sayso.sdk.client import Sayso
+from sayso.surfaces.cli.command import told
 from sayso.surfaces.cli.options import JsonOption, WorkspaceOption, flag_option
 from sayso.surfaces.cli.output import Out
-from sayso.surfaces.cli.workspace import CLI, find_workspace, run
+from sayso.surfaces.cli.workspace import CLI, find_workspace, read_workspace
 
 if TYPE_CHECKING:
     from sayso.audit.verifier.checks import Trust
@@ -61,12 +63,11 @@ def ask(
     else:
         folder = find_workspace(workspace)
 
-        async def work() -> dict[str, Any]:
-            async with Sayso.open(folder, mode="read") as sayso:
-                found = await sayso.audit.ask(question, since=since, until=until, over=over, by=CLI)
-                return found.model_dump(mode="json")
+        async def work(sayso: Sayso) -> dict[str, Any]:
+            found = await sayso.audit.ask(question, since=since, until=until, over=over, by=CLI)
+            return found.model_dump(mode="json")
 
-        said = run(work())
+        said = read_workspace(folder, partial(told, out, work))
     if as_json:
         out.document(said)
         return 0

@@ -53,7 +53,7 @@ def tail(
         more = bool(found) and bool(await audit.tail(1, before=found[-1].seq))
         return found, more, await audit.pruned_to()
 
-    found, more, low = here.read(work)
+    found, more, low = here.look(work)
     empty = "The log is empty. Everything that is asked goes here."
     if before is not None:
         empty = f"There is no entry before {before:,}."
@@ -110,7 +110,7 @@ def query(
         why = "" if found else f": {await sayso.audit.why_nothing(_as_typed(words))}"
         return found, await sayso.audit.pruned_to(), why
 
-    found, low, why = here.read(work)
+    found, low, why = here.look(work)
     if low and len(found) < limit:
         out.note(_in_segments(low))
     empty = f"No entry fits{why}. Loosen the query, or see `audit tail`."
@@ -213,7 +213,7 @@ def export(
         return count, await sayso.audit.head_vkey()
 
     out.note("writing …")
-    count, key = here.read(work)
+    count, key = here.look(work)
     return _show_written(out, path, count, key)
 
 
@@ -231,7 +231,7 @@ def evidence(
         count = await sayso.audit.evidence(action, path, by=CLI)
         return count, await sayso.audit.head_vkey()
 
-    count, key = here.read(work)
+    count, key = here.look(work)
     return _show_written(here.out, path, count, key)
 
 
@@ -256,7 +256,7 @@ def receipt(
         bare = path.suffix == ".tlog-proof"
         return found.text().encode() if bare else found.page(), await sayso.audit.head_vkey()
 
-    content, key = here.read(work)
+    content, key = here.look(work)
     with new_file(path) as file:
         file.write(content)
     return _show_written(here.out, path, 1, key)

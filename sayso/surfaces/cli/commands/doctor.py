@@ -49,6 +49,7 @@ from sayso.store.migrations import (
     read_migrations,
     schema_version,
 )
+from sayso.store.replica import Replicated
 from sayso.store.sqlite.schema import migrate, stored_format
 from sayso.store.sqlite.store import open_connection
 from sayso.surfaces.cli.findings import ask_everything, look_at_channel, tell_findings
@@ -146,6 +147,7 @@ def examine(
         facts.append(("limits", asyncio.run(_limits(loaded, types, wrong))))
         facts += asyncio.run(_connections(loaded, wrong))
         facts += asyncio.run(_desks(loaded, wrong))
+        facts += asyncio.run(_replica(loaded, wrong))
     facts.append(("log key", _key(loaded)))
     facts.append(("open to others", _exposed(loaded, out)))
 
@@ -189,6 +191,19 @@ async def _desks(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, 
         (f"desk {name}", unread[name].problem or "" if name in unread else "readable")
         for name in desks
     ]
+
+
+async def _replica(loaded: Workspace, wrong: list[SaysoError]) -> list[tuple[str, str]]:
+    """How far the replica is behind, and whether it is one of this database."""
+    store = open_store(loaded)
+    try:
+        age = await store.replica_age() if isinstance(store, Replicated) else None
+    except SaysoError as error:
+        wrong.append(error)
+        return [("replica", "is not read")]
+    finally:
+        await store.close()
+    return [] if age is None else [("replica", f"{age:,} s behind")]
 
 
 def _key(loaded: Workspace) -> str:

@@ -23,6 +23,7 @@ from sayso.audit.log import POLICY
 from sayso.errors import Code, RetryableError, SaysoError
 from sayso.ids import Tenant
 from sayso.store.base import Reader, Store, Transaction, integer, text
+from sayso.store.replica import acting
 
 if TYPE_CHECKING:
     # They bring Cedar along.
@@ -243,7 +244,8 @@ class ActivePolicy:
                 if not self._begun:
                     await self._first()
                     self._begun = True
-                version, document = await store.read(read_in_force)
+                with acting():
+                    version, document = await store.read(read_in_force)
                 if self._loaded is None or self._loaded.number != version.number:
                     read = await asyncio.to_thread(self._compile, document)
                     self._loaded = LoadedPolicy(

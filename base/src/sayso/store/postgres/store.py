@@ -23,14 +23,21 @@ from sayso.store.postgres.connection import (
     connect,
     connect_plainly,
 )
-from sayso.store.postgres.errors import ConnectionLostError, logged_with_state, store_error
+from sayso.store.postgres.errors import (
+    ConnectionLostError,
+    logged_with_state,
+    read_only,
+    store_error,
+)
 from sayso.store.postgres.examination import examine_part, read_parts
 from sayso.store.postgres.lines import WriterLines
+from sayso.store.postgres.replica import OwnRead, Replica, ReplicaPlan
 from sayso.store.postgres.schema import check_version, migrate_postgres
 from sayso.store.postgres.session import PostgresSession
 from sayso.store.postgres.transaction import PostgresReader
 from sayso.store.postgres.writer import CHANNEL, PostgresWriter, patiently
 from sayso.store.queries import Statement
+from sayso.store.replica import looking_now
 from sayso.store.units import Unit
 
 logger = logging.getLogger("sayso.store")
@@ -61,6 +68,8 @@ class PostgresStore:
         busy_timeout_s: how long a writer waits for the commits of others before it says
             `store_busy`, and a reader for a server that went away.
         settings: of the writing session, for what the schema itself looks at.
+        only_reads: open it for reading alone, with sessions that the server holds to that.
+        replica: a standby from which is read for calls that only look (`sayso.store.replica`).
 
     Raises:
         ConfigError: `store_version`, `store_unavailable`, `store_read_only`, `invalid_setting`.
@@ -82,13 +91,18 @@ class PostgresStore:
         create: bool = False,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
         settings: Mapping[str, str] = {},
+        only_reads: bool = False,
+        replica: ReplicaPlan | None = None,
     ) -> None:
         self._url = url
+        self._only_reads = only_reads
+        self._replica = None if replica is None else _replica_of(replica, self._read_own)
         self._settings = settings
         self._busy_timeout_s = busy_timeout_s
         if create:
             migrate_postgres(url)
-        session = self._open_writer()  # or the caller hears at once why there is none
+        # Or the caller hears at once why there is none.
+        session = _open_checked(url) if only_reads else self._open_writer()
         self._damage: SaysoError | None = None
         self._lines = WriterLines(WRITERS, self._add_writer)
         self._writers: list[PostgresWriter] = []
@@ -99,6 +113,9 @@ class PostgresStore:
         self._local = threading.local()
         self._reading: list[PostgresSession] = []
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sayso-read")
+        if only_reads:
+            self._reading.append(session)
+            return
         self._lines.enter()
         self._add_writer(session)
 
@@ -110,16 +127,22 @@ class PostgresStore:
         about: str | None = None,
         brief: bool = False,
     ) -> T:
+        if self._only_reads:
+            raise read_only("it was opened for reading alone")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         unit = Unit(work=work, tenant=tenant, about=about, brief=brief, future=future, loop=loop)
         if not self._lines.add(unit):
             raise _closed()
         try:
-            return await future
+            done = await future
         except SaysoError as error:
             self._noted(error)
             raise
+        call = looking_now()
+        if call is not None and call.age_s is None:
+            call.wrote = True
+        return done
 
     async def read(
         self,
@@ -128,7 +151,17 @@ class PostgresStore:
         tenant: str | None = None,
         brief: bool = False,
     ) -> T:
+        call = looking_now()
+        if self._replica is None or call is None or brief:
+            return await self._read_own(work, tenant)
+        return await self._replica.read(call, work, tenant)
+
+    async def _read_own(self, work: Callable[[Reader], T], tenant: str | None) -> T:
         return await self._on_thread(partial(self._read_now, work, tenant))
+
+    async def replica_age(self) -> int | None:
+        """See `sayso.store.replica.Replicated`."""
+        return None if self._replica is None else await self._replica.age()
 
     async def version(self) -> int:
         return self._listener.number()
@@ -170,6 +203,8 @@ class PostgresStore:
 
     async def close(self) -> None:
         self._lines.close()
+        if self._replica is not None:
+            await self._replica.close()
         await asyncio.get_running_loop().run_in_executor(None, self._shut_down)
 
     def _shut_down(self) -> None:
@@ -222,7 +257,7 @@ class PostgresStore:
         """This thread's session in a fresh snapshot; a connection that has died is replaced."""
         session: PostgresSession | None = getattr(self._local, "session", None)
         if session is None or session.is_lost:
-            session = _open_session(self._url)
+            session = _open_session(self._url, only_reads=self._only_reads)
             self._local.session = session
             self._reading = [known for known in self._reading if not known.is_lost]
             self._reading.append(session)
@@ -310,9 +345,30 @@ def open_reader(url: str, *, auditor: bool = False) -> Generator[Reader]:
         session.close()
 
 
-def _open_session(url: str) -> PostgresSession:
-    idle = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
-    return PostgresSession(connect(url, settings=idle))
+def _open_session(url: str, *, only_reads: bool = False) -> PostgresSession:
+    settings = {"idle_in_transaction_session_timeout": f"{_READ_IDLE_TIMEOUT_S}s"}
+    if only_reads:
+        settings["default_transaction_read_only"] = "on"
+    return PostgresSession(connect(url, writes=not only_reads, settings=settings))
+
+
+def _open_checked(url: str) -> PostgresSession:
+    settings = {"default_transaction_read_only": "on"}
+    connection = connect(url, writes=False, settings=settings)
+    try:
+        check_version(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return PostgresSession(connection)
+
+
+def _replica_of(plan: ReplicaPlan, own: OwnRead) -> Replica:
+    def opening() -> PostgresStore:
+        # It is not waited for: whoever looks is answered by the primary.
+        return PostgresStore(plan.url, only_reads=True, busy_timeout_s=0.0)
+
+    return Replica(plan, opening, own)
 
 
 def _open_auditor(url: str) -> PostgresSession:
