@@ -137,13 +137,14 @@ class Connections:
         """
         from sayso.connectors.oauth.client import OAuthExchange
 
-        if "error" in answer:
+        if "error" in answer or not answer.get("code"):
+            said = plain(answer.get("error", "no code"), limit=60)
             raise RefusedError(
                 Code.FORBIDDEN,
-                f"the provider led back with `{plain(answer['error'], limit=60)}`",
+                f"the provider led back with `{said}`",
                 next_step="agree at the provider, or check the scopes and the redirect of the app",
             )
-        code, state = answer.get("code", ""), answer.get("state", "")
+        code, state = answer["code"], answer.get("state", "")
         connection, exchange = self.find(name), OAuthExchange(clock=self._clock)
         token = await exchange.redeem(connection, begun, code=code, state=state)
         await self.authorise(name, token)

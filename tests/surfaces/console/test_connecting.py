@@ -58,6 +58,8 @@ async def test_an_answer_counts_once_and_for_whoever_began(tmp_path: Path) -> No
             assert "you have begun nothing" in strange.text
             no = {"error": "access_denied", "state": await state()}
             assert "access_denied" in (await maria.post(end, data={"answer": urlencode(no)})).text
+            empty = await maria.post(end, data={"answer": urlencode({"state": await state()})})
+            assert "`no code`" in empty.text, "and no provider is asked"
             late = {"code": "c2", "state": await state()}
             console.opened.clock.advance(minutes=11)
             assert (await maria.post(end, data={"answer": urlencode(late)})).status_code == 409
