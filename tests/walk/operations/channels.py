@@ -18,9 +18,9 @@ _TOPICS = (OUTBOX_TOPIC, OUTBOX_TOPIC, REMINDER_TOPIC, LEFT_TOPIC)
 
 
 def _queues(world: World) -> list[str]:
-    """Those that were ever made, the left ones as well."""
+    """Those of the walk's own that were ever made, the left ones as well."""
     found = world.rows("select distinct key from outbox where topic = 'consumers' order by key")
-    return [str(name) for (name,) in found]
+    return [str(name) for (name,) in found if str(name).rpartition(".")[2] in _NAMES]
 
 
 @operation("a channel comes", weight=3)
