@@ -123,13 +123,18 @@ async def move(world: World, dice: Random, surface: Surface) -> str | None:
 
         wrong = dice.choice([("home", "acme"), ("elsewhere", "main"), ("elsewhere", "nobody")])
         told = await must_refuse(f"{wrong[1]} to {wrong[0]}", mover(wrong[0], _on, wrong[1]))
+        stays = ""
         try:
             await mover("elsewhere", dice.choice([_on, _on, _give_up]))
         except SaysoError as error:  # such as a call that is under way
-            return f"{told}; acme stays: {error.code}"
+            stays = f"{told}; acme stays: {error.code}"
         found = home.workspace.in_database("elsewhere")
         async with opening(found) as there:
             assert_verifies(there)
+            if stays and await there.actions.list(tenant="acme", limit=1):
+                raise FindingError("untrue", "elsewhere: a copy that never arrived has rows")
+        if stays:
+            return stays
         await mover("home", _on)
     return f"{told}; acme was elsewhere, and is back"
 
