@@ -132,6 +132,7 @@ _FAMILIES = {
     "effect": "tells what the provider shows; no power follows",
     "prompt": "a model may only plan",
     "rollout": "an opinion on what was done",
+    "tenant": "tells in which database a log goes on; no power follows",
     "passkey": "by its own signature as well: broken one by one in `broken_rules`",
 }
 
