@@ -167,7 +167,7 @@ async def test_who_looks_reads_the_replica_and_who_acts_the_primary(
         kinds, said = await desk.kinds()
         assert "action.succeeded" not in kinds
         assert kinds
-        assert said in {"replica;age=0", "replica;age=1"}
+        assert said.startswith("replica;age=")
 
         streaming.hold_back()
         await approve(desk, view.approval.id)
@@ -203,7 +203,9 @@ async def test_who_looks_reads_the_replica_and_who_acts_the_primary(
         assert refused.status_code == 401, "who may look is asked of the primary"
 
         streaming.go_on()
-        assert await looked_at(desk.work.workspace) == ("0 s behind", [])
+        fact, wrong = await looked_at(desk.work.workspace)
+        assert fact.endswith(" s behind")
+        assert wrong == []
         with looking() as call:
             done = await sayso.audit.tail(200)
         assert call.age_s is not None
