@@ -331,6 +331,7 @@ PROJECTIONS: dict[str, tuple[str, ...]] = {
     "digest": ("digest",),
     "amount_minor": ("amount", "amount_minor"),
     "currency": ("amount", "currency"),
+    "caller_key": ("data", "caller_key"),
 }
 """For each column that may stand beside a body, where the body has the same value."""
 
