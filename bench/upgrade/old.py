@@ -84,15 +84,7 @@ def of_commit(commit: str, folder: Path) -> Code:
 
 
 _ASKED_BEFORE: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "0037_pre_caller_key": {
-        "log.sql": (
-            "where tenant = :tenant and caller_key = :key limit 1;",
-            (
-                'where tenant = :tenant and instr(body, \'"caller_key":"\') > 0'
-                ' and substr(body, instr(body, \'"caller_key":"\') + 14, 48) = :key limit 1;'
-            ),
-        )
-    }
+    "0039_pre_push": {},  # a table of its own, which only browsers that are told are in
 }
 """By the newest `pre` file, what code asked before it where it asks by what that file brings."""
 
