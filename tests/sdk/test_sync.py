@@ -28,6 +28,7 @@ from sayso.sdk.sync import SyncSayso
 ELSEWHERE = {
     "accounts": "of the console, which is asynchronous",
     "analysis": "by `sayso.run(sayso.wrapped.analysis.…)`",
+    "browsers": "of the console, which is asynchronous",
     "check_ready": "for surfaces, which are asynchronous",
     "compose": "of the console, which is asynchronous",
     "confirmations": "for surfaces, which are asynchronous",

@@ -11,7 +11,7 @@ select
 -- primary's clock. The snapshot is older than what the functions say by an instant.
 -- name: standby (postgres)
 select
-    pg_is_in_recovery()::int as follows,
+    pg_is_in_recovery()::int::bigint as follows,
     coalesce(pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0'), 0)::bigint as replayed,
     (extract(epoch from pg_last_xact_replay_timestamp()) * 1000000)::bigint as committed_at,
     (select system_identifier::text from pg_control_system()) || '/' || (
