@@ -136,7 +136,7 @@ def build_card(
     parts += made.letters()
     if asks:
         parts += [made.no(), made.buttons()]
-    if view.may_take_back and (asks or view.starts_at is not None):
+    elif view.may_take_back and view.starts_at is not None:
         parts.append(made.way_back())
     parts += [Lines(text=line, small=True) for line in made.small()]
     said = answer_of(view) if asks or outcome is None else outcome.lead.strip(": ")
@@ -358,7 +358,7 @@ class _Making:
         return [*known, self.fit(" · ".join(parts), 600)]
 
     def way_back(self) -> Part:
-        """Takes back a yes that waits: to start, or for somebody else's."""
+        """Takes back a yes that waits to start."""
         view = self.view
         value = str(Pointer.to(view.id, view.revision, view.digest))
         return Buttons(value=value, buttons=(Button(answer="back", label="Take back"),))
@@ -378,6 +378,8 @@ class _Making:
             view.request_id is not None and view.question is None
         ):  # somebody wrote, and is not asked
             said.append(("ask", f"Ask {self.fit(first_name(view.customer.name), 60)}…"))
+        if view.may_take_back:  # somebody's yes waits for another's; one row of buttons is all
+            said.append(("back", "Take back"))
         if self.url:
             said.append(("open", "Open to decide ↗" if elsewhere else "Open ↗"))
         value = str(Pointer.to(view.id, view.revision, view.digest))
