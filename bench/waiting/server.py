@@ -63,12 +63,13 @@ class Served:
     """A running server. Made by `serve`.
 
     Attributes:
-        ready_s: from starting the process until `/readyz` said 200.
+        port: where it listens. ready_s: from starting the process until `/readyz` said 200.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, ready_s: float) -> None:
         self._process = process
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.port = port
         self.ready_s = ready_s
 
     def close(self) -> None:
@@ -85,6 +86,11 @@ class Served:
         """Its resident memory now."""
         pages = Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * _PAGE_BYTES / 1e6
+
+    @property
+    def descriptors(self) -> int:
+        """How many files and sockets it has open now."""
+        return sum(1 for _ in Path(f"/proc/{self._process.pid}/fd").iterdir())
 
     @property
     def cpu_s(self) -> float:
