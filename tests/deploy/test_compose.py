@@ -16,12 +16,13 @@ from support.postgres_server import run_postgres
 from tree import ROOT
 from typed import parse
 
+import sayso.surfaces.http.metrics as metrics
+import sayso.surfaces.http.operations as operations
 from sayso.dispatch.fleet.worker import GRACE_S as WORKER_S
 from sayso.sdk.wiring.tracing import start_exporting
 from sayso.settings.surfaces import HttpSection
 from sayso.store.postgres.connection import connect_plainly
 from sayso.store.postgres.schema import migrate_postgres
-from sayso.surfaces.http.operations import router
 from sayso.surfaces.http.server import GRACE_S
 
 pytestmark = pytest.mark.promise("deploy:compose")
@@ -30,7 +31,9 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name for name, one in SERVICES.items() if "SAYSO_IMAGE" in one["image"]}
 SERVERS = {name for name in OURS if SERVICES[name]["command"][0] == "serve"}
 PORT = HttpSection().port
-ROUTES = {getattr(route, "path", "") for route in router.routes}
+ROUTES = {
+    getattr(route, "path", "") for part in (metrics, operations) for route in part.router.routes
+}
 CADDY = (DEPLOY / "Caddyfile").read_text(encoding="utf-8")
 OTEL = read_yaml(DEPLOY / "otel.yaml")
 

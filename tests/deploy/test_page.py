@@ -17,7 +17,7 @@ from tree import ROOT, projects
 from typed import parse
 
 from sayso.settings import parse_settings
-from sayso.surfaces.http.operations import _PROXY_HEADERS  # what makes a caller somebody else
+from sayso.surfaces.http.metrics import _PROXY_HEADERS  # what makes a caller somebody else
 
 pytestmark = pytest.mark.promise("deploy:page")
 PAGE = ROOT / "docs" / "how-to" / "deploy.md"

@@ -14,9 +14,8 @@ from sayso.agent.draft_proposal import (
     propose_draft,
     proposer_of,
 )
-from sayso.agent.drafted import DraftedPlan
+from sayso.agent.drafted import DraftedPlan, plannable_by_name
 from sayso.agent.request_row import RequestRow, RequestStatus, get_request, read_request
-from sayso.agent.run import plannable_by_name
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError
 from sayso.ids import Tenant, to_micros

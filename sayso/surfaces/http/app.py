@@ -2,74 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-import sayso.surfaces.http.actions as actions
-import sayso.surfaces.http.approvals as approvals
-import sayso.surfaces.http.audit as audit
-import sayso.surfaces.http.confirm as confirm
-import sayso.surfaces.http.customers as customers
-import sayso.surfaces.http.events as events
-import sayso.surfaces.http.exports as exports
-import sayso.surfaces.http.inbound as inbound
-import sayso.surfaces.http.operations as operations
-import sayso.surfaces.http.policy as policy
-import sayso.surfaces.http.privacy as privacy
-import sayso.surfaces.http.repairs as repairs
-import sayso.surfaces.http.requests as requests
-import sayso.surfaces.http.retention as retention
-import sayso.surfaces.http.solutions as solutions
-import sayso.surfaces.http.stops as stops
-import sayso.surfaces.http.threads as threads
-import sayso.surfaces.http.webhooks as webhooks
-import sayso.surfaces.http.work as work
 from sayso.errors import SaysoError
 from sayso.extras import installed_version
 from sayso.sdk.client import Sayso
 from sayso.sdk.progress.changes import StoreChanges
-from sayso.surfaces.http.documents import finish_document
 from sayso.surfaces.http.edge import Edge
 from sayso.surfaces.http.events import HEARTBEAT_S
+from sayso.surfaces.http.parts import HttpApi
 from sayso.surfaces.http.problem import on_http_error, on_invalid, on_sayso_error
 from sayso.surfaces.http.upkeep import Upkeep
-
-PARTS = (
-    requests,
-    actions,
-    events,
-    approvals,
-    solutions,
-    work,
-    customers,
-    stops,
-    policy,
-    webhooks,
-    inbound,
-    threads,
-    confirm,
-    privacy,
-    retention,
-    audit,
-    exports,
-    repairs,
-    operations,
-)
-"""The modules of routes, in the order of the document."""
-
-
-class HttpApi(FastAPI):
-    """A FastAPI app whose OpenAPI document names our errors instead of FastAPI's."""
-
-    def openapi(self) -> dict[str, Any]:
-        """The document of `/openapi.json`."""
-        if self.openapi_schema is None:
-            self.openapi_schema = finish_document(super().openapi())
-        return self.openapi_schema
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -102,12 +48,7 @@ def create_app(sayso: Sayso, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
     app.state.rejected_calls = sayso.rejected_calls
     app.state.upkeep = Upkeep()
     app.state.heartbeat_s = heartbeat_s
-    app.state.methods = methods = dict[str, frozenset[str]]()
-    for part in PARTS:
-        app.include_router(part.router)
-        for route in part.router.routes:
-            assert isinstance(route, APIRoute)
-            methods[route.path] = methods.get(route.path, frozenset()) | (route.methods or set())
+    app.state.methods = app.methods
     app.add_middleware(Edge)
     app.add_exception_handler(SaysoError, on_sayso_error)
     app.add_exception_handler(HTTPException, on_http_error)

@@ -14,14 +14,47 @@ from sayso.sdk.audit.cases import CasesFoundView, CaseView
 from sayso.sdk.audit.publishing import PublicationView, read_publications
 from sayso.sdk.audit.questions import AnswerView, NamedQuestionView
 from sayso.sdk.views.base import View
+from sayso.sdk.views.rows import EntryView
 from sayso.store.replica import acting
 from sayso.surfaces.http.auth import Auditor, Open
 from sayso.surfaces.http.documents import asked, problems, reads, writes
 from sayso.surfaces.http.edge import LookingRoute
 from sayso.surfaces.http.idempotency import Key
-from sayso.surfaces.http.shapes import Body, EntriesQuery, EntryPage, NoQuery
+from sayso.surfaces.http.shapes import MAX_SEQ, Body, NoQuery, QueryModel
 
 router = APIRouter(tags=["audit"], route_class=LookingRoute)
+
+
+MAX_AUDIT_PAGE = 1000
+
+
+class EntriesQuery(QueryModel):
+    """A page of the audit log."""
+
+    q: str = Field(
+        default="",
+        max_length=500,
+        description="qualifiers such as `approver:maria amount:>100.00USD created:2026-11-01..`,"
+        " and words to look for",
+    )
+    verified: bool = Field(
+        default=False, description="prove each entry against the newest signed head"
+    )
+    limit: int = Field(default=50, ge=1, le=MAX_AUDIT_PAGE, description="entries on this page")
+    after: int | None = Field(
+        default=None, ge=0, le=MAX_SEQ, description="`next_after` of the page before"
+    )
+
+
+class EntryPage(View):
+    """Entries of the audit log, newest first.
+
+    Those below `pruned_to` are in sealed segments only.
+    """
+
+    items: tuple[EntryView, ...]
+    next_after: int | None
+    pruned_to: int = 0
 
 
 @router.get(

@@ -19,8 +19,7 @@ from sayso.surfaces.http.auth import Decider, Open, Viewer
 from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, key_mark
-from sayso.surfaces.http.problem import HttpError
-from sayso.surfaces.http.shapes import (
+from sayso.surfaces.http.policy_shapes import (
     ActivateBody,
     BacktestBody,
     ChangeList,
@@ -32,8 +31,6 @@ from sayso.surfaces.http.shapes import (
     LimitBody,
     LimitList,
     LimitsQuery,
-    NoBody,
-    NoQuery,
     PolicyTests,
     ProofList,
     ReportQuery,
@@ -43,6 +40,8 @@ from sayso.surfaces.http.shapes import (
     VersionsQuery,
     WrongBody,
 )
+from sayso.surfaces.http.problem import HttpError
+from sayso.surfaces.http.shapes import NoBody, NoQuery
 
 router = APIRouter(tags=["policy"], route_class=GuardedRoute)
 

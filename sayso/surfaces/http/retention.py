@@ -6,27 +6,21 @@ for that, or wants to see it done.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
 
+from sayso.sdk.audit.segments import PrunedView, SegmentView
+from sayso.sdk.privacy.views import SweepView
 from sayso.sdk.resources.tokens import Token
+from sayso.sdk.views.base import View
 from sayso.surfaces.http.auth import Admin, Archivist, Open
 from sayso.surfaces.http.documents import asked, problems, reads, shown
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key
-from sayso.surfaces.http.upkeep import (
-    Job,
-    Progress,
-    PruneBody,
-    SealBody,
-    SegmentPage,
-    SegmentsQuery,
-    SweepBody,
-    Upkeep,
-    UpkeepView,
-    UpkeepWaitQuery,
-)
+from sayso.surfaces.http.shapes import MAX_WAIT_S, Body, Limit, QueryModel
+from sayso.surfaces.http.upkeep import Far, Job, Progress, Upkeep
 
 _SEGMENT: dict[str, Any] = {
     "first": 0,
@@ -60,19 +54,84 @@ _UNDER_WAY: dict[str, Any] = {
 router = APIRouter(tags=["retention"], route_class=GuardedRoute)
 
 
-async def _upkeep_of(request: Request) -> Upkeep:
-    found: object = request.app.state.upkeep
-    assert isinstance(found, Upkeep)
-    return found
+class SealBody(Body):
+    """What is to be sealed."""
+
+    again: bool = Field(
+        default=False,
+        description="also the segments whose file is lost, while their entries are there",
+    )
 
 
-Works = Annotated[Upkeep, Depends(_upkeep_of)]
+class PruneBody(Body):
+    """Nothing: what may go says sayso.toml, and whose log it is the token."""
 
 
-def _status(view: UpkeepView, response: Response) -> UpkeepView:
-    if view.status == "running":
-        response.status_code = 202
-    return view
+class SweepBody(Body):
+    """Nothing: what is old says sayso.toml, and whose it is the token."""
+
+
+class UpkeepWaitQuery(QueryModel):
+    """How long the answer may take; the work goes on in any case."""
+
+    wait: float = Field(
+        default=10.0,
+        ge=0,
+        le=MAX_WAIT_S,
+        allow_inf_nan=False,
+        description="wait so many seconds for the end of it",
+    )
+
+
+class SegmentsQuery(QueryModel):
+    """A page of sealed segments."""
+
+    limit: Limit = 50
+    after: Annotated[
+        int | None,
+        Field(ge=0, le=2**53 - 1, description="`next_after` of the page before"),
+    ] = None
+
+
+class SegmentPage(View):
+    """Sealed segments, oldest first."""
+
+    items: tuple[SegmentView, ...]
+    next_after: int | None
+
+
+class UpkeepView(View):
+    """What was done, or how far it is.
+
+    Attributes:
+        status: `running` goes on by itself; the same call with the same key tells of its end.
+        entries_done, entries_total: how far sealing or pruning is, while it runs.
+        sealed: the segments that were sealed. pruned: what went. swept: what was blanked.
+    """
+
+    status: Literal["running", "done"]
+    entries_done: int = 0
+    entries_total: int = 0
+    sealed: tuple[SegmentView, ...] | None = None
+    pruned: PrunedView | None = None
+    swept: SweepView | None = None
+
+
+_Upkeep: TypeAlias = Upkeep[UpkeepView]
+
+
+async def _upkeep_of(request: Request) -> _Upkeep:
+    return cast("_Upkeep", request.app.state.upkeep)
+
+
+Works = Annotated[_Upkeep, Depends(_upkeep_of)]
+
+
+def _status(found: UpkeepView | Far, response: Response) -> UpkeepView:
+    if isinstance(found, UpkeepView):
+        return found
+    response.status_code = 202
+    return UpkeepView(status="running", entries_done=found.done, entries_total=found.total)
 
 
 @router.get(

@@ -20,7 +20,7 @@ from sayso.sdk.client import Sayso
 from sayso.sdk.progress.changes import StoreChanges
 from sayso.serving import OrderlyServer, listen
 from sayso.surfaces.http.app import create_app
-from sayso.surfaces.http.exports import remove_left
+from sayso.surfaces.http.export_folders import remove_left
 from sayso.surfaces.http.gate import Gate
 from sayso.surfaces.http.upkeep import Upkeep
 

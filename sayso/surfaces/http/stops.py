@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 import sayso.surfaces.http.examples as examples
-from sayso.actions.controls.kill_switch import Resumption
+from sayso.actions.controls.kill_switch import MAX_REASON_CHARS, MAX_TARGET_CHARS, Resumption
+from sayso.sdk.views.base import View
 from sayso.sdk.views.rows import StopView
 from sayso.surfaces.http.auth import Open, Resumer, Stopper, Watcher
 from sayso.surfaces.http.documents import asked, reads, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key, key_mark
-from sayso.surfaces.http.shapes import NoQuery, ResumeBody, StopBody, StopPage, StopsQuery
+from sayso.surfaces.http.shapes import After, Body, Limit, NoQuery, QueryModel, Short
 
 router = APIRouter(tags=["stops"], route_class=GuardedRoute)
+
+
+class StopBody(Body):
+    """What is to be stopped."""
+
+    scope: Literal["all", "tenant", "connector", "action", "customer"]
+    target: str = Field(
+        default="",
+        max_length=MAX_TARGET_CHARS,
+        description="which connector, action or customer; none for `all` and `tenant`",
+    )
+    reason: str = Field(default="", max_length=MAX_REASON_CHARS, description="for whoever looks")
+
+
+class ResumeBody(Body):
+    """Which stop may end."""
+
+    stop: Short = Field(description="the stop's id, `stp_…`")
+
+
+class StopsQuery(QueryModel):
+    """A page of stops."""
+
+    released: Annotated[
+        bool | None, Field(description="true: those that ended; false: those in force")
+    ] = None
+    limit: Limit = 50
+    after: After = None
+
+
+class StopPage(View):
+    """Stops, newest first."""
+
+    items: tuple[StopView, ...]
+    next_after: str | None
 
 
 @router.post(

@@ -6,90 +6,19 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
-
-from pydantic import Field
+from typing import Generic, NamedTuple, TypeVar
 
 from sayso.errors import Code, RefusedError, logged
 from sayso.ids import Tenant
-from sayso.sdk.audit.segments import PrunedView, SegmentView
-from sayso.sdk.privacy.views import SweepView
-from sayso.sdk.views.base import View
-from sayso.surfaces.http.shapes import MAX_WAIT_S, Body, Limit, QueryModel
 
 logger = logging.getLogger("sayso.http")
 
 _MOST_KEPT = 100
 """So many runs are remembered by the keys of their calls."""
 
-WAIT_S = 10.0
-
-
-class SealBody(Body):
-    """What is to be sealed."""
-
-    again: bool = Field(
-        default=False,
-        description="also the segments whose file is lost, while their entries are there",
-    )
-
-
-class PruneBody(Body):
-    """Nothing: what may go says sayso.toml, and whose log it is the token."""
-
-
-class SweepBody(Body):
-    """Nothing: what is old says sayso.toml, and whose it is the token."""
-
-
-class UpkeepWaitQuery(QueryModel):
-    """How long the answer may take; the work goes on in any case."""
-
-    wait: float = Field(
-        default=WAIT_S,
-        ge=0,
-        le=MAX_WAIT_S,
-        allow_inf_nan=False,
-        description="wait so many seconds for the end of it",
-    )
-
-
-class SegmentsQuery(QueryModel):
-    """A page of sealed segments."""
-
-    limit: Limit = 50
-    after: Annotated[
-        int | None,
-        Field(ge=0, le=2**53 - 1, description="`next_after` of the page before"),
-    ] = None
-
-
-class SegmentPage(View):
-    """Sealed segments, oldest first."""
-
-    items: tuple[SegmentView, ...]
-    next_after: int | None
-
-
-class UpkeepView(View):
-    """What was done, or how far it is.
-
-    Attributes:
-        status: `running` goes on by itself; the same call with the same key tells of its end.
-        entries_done, entries_total: how far sealing or pruning is, while it runs.
-        sealed: the segments that were sealed. pruned: what went. swept: what was blanked.
-    """
-
-    status: Literal["running", "done"]
-    entries_done: int = 0
-    entries_total: int = 0
-    sealed: tuple[SegmentView, ...] | None = None
-    pruned: PrunedView | None = None
-    swept: SweepView | None = None
-
-
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
-Work = Callable[[Progress], Awaitable[UpkeepView]]
+Work = Callable[[Progress], Awaitable[T]]
 
 
 class Job(NamedTuple):
@@ -99,10 +28,17 @@ class Job(NamedTuple):
     what: str
 
 
+class Far(NamedTuple):
+    """How far a run is, while it goes on."""
+
+    done: int
+    total: int
+
+
 @dataclass(slots=True, kw_only=True)
-class _Run:
+class _Run(Generic[T]):
     job: Job
-    task: asyncio.Task[UpkeepView] | None = None
+    task: asyncio.Task[T] | None = None
     entries_done: int = 0
     entries_total: int = 0
 
@@ -116,7 +52,7 @@ class _Run:
         return task is None or task.cancelled() or (task.done() and task.exception() is not None)
 
 
-class Upkeep:
+class Upkeep(Generic[T]):
     """Runs such work in this process, one run of a job at a time.
 
     Guarantees: whoever calls again with the same key gets the run that their call began, while this
@@ -124,10 +60,10 @@ class Upkeep:
     """
 
     def __init__(self) -> None:
-        self._running: dict[Job, _Run] = {}
-        self._by_key: dict[tuple[Tenant, str], _Run] = {}
+        self._running: dict[Job, _Run[T]] = {}
+        self._by_key: dict[tuple[Tenant, str], _Run[T]] = {}
 
-    async def run(self, job: Job, key: str, work: Work, *, wait_s: float) -> UpkeepView:
+    async def run(self, job: Job, key: str, work: Work[T], *, wait_s: float) -> T | Far:
         """What became of the job, or how far it is after so many seconds.
 
         Args:
@@ -152,11 +88,7 @@ class Upkeep:
         done, _ = await asyncio.wait({run.task}, timeout=wait_s)
         if done:
             return run.task.result()
-        return UpkeepView(
-            status="running",
-            entries_done=run.entries_done,
-            entries_total=run.entries_total,
-        )
+        return Far(run.entries_done, run.entries_total)
 
     async def stop(self) -> None:
         """Break off what runs; the next run goes on where this one was."""
@@ -165,13 +97,13 @@ class Upkeep:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, job: Job, work: Work) -> _Run:
+    def _begin(self, job: Job, work: Work[T]) -> _Run[T]:
         under_way = self._running.get(job)
         if under_way is not None:
             return under_way
-        run = _Run(job=job)
+        run: _Run[T] = _Run(job=job)
 
-        async def inside() -> UpkeepView:
+        async def inside() -> T:
             return await work(run.progress)
 
         run.task = asyncio.create_task(inside(), name=f"sayso {job.what} {job.tenant}")
@@ -179,14 +111,14 @@ class Upkeep:
         run.task.add_done_callback(lambda task: self._ended(job, task))
         return run
 
-    def _ended(self, job: Job, task: asyncio.Task[UpkeepView]) -> None:
+    def _ended(self, job: Job, task: asyncio.Task[T]) -> None:
         del self._running[job]
         error = None if task.cancelled() else task.exception()
         if error is not None:
             # Whoever called may have gone, and would else be the only one to hear of it.
             logger.warning("%s of the log of %s: %s", job.what, job.tenant, logged(error))
 
-    def _keep(self, call: tuple[Tenant, str], run: _Run) -> None:
+    def _keep(self, call: tuple[Tenant, str], run: _Run[T]) -> None:
         self._by_key.pop(call, None)
         self._by_key[call] = run
         while len(self._by_key) > _MOST_KEPT:

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
+from pydantic import AwareDatetime, Field
 
 import sayso.surfaces.http.examples as examples
+from sayso.sdk.views.base import View
 from sayso.sdk.webhooks.resource import WebhookTestView, WebhookView
 from sayso.surfaces.http.auth import Admin, Open
 from sayso.surfaces.http.documents import asked, problems, reads, shown, writes
 from sayso.surfaces.http.edge import GuardedRoute
 from sayso.surfaces.http.idempotency import Key, bound_key, make_mark
-from sayso.surfaces.http.shapes import NoBody, NoQuery, ReplayBody, WebhookBody, WebhookPage
+from sayso.surfaces.http.shapes import MAX_SEQ, Body, NoBody, NoQuery, Short
 
 router = APIRouter(tags=["webhooks"], route_class=GuardedRoute)
 
 _CHANGES = problems(400, 401, 403, 404, 409, 413, 415, 422, 503)
 _NOTHING = asked(nothing={})
+
+
+class WebhookBody(Body):
+    """What is to be called with every change."""
+
+    url: str = Field(
+        min_length=1, max_length=2000, description="https, and a host that everybody can reach"
+    )
+    kinds: Annotated[tuple[Short, ...], Field(strict=False, max_length=40)] = Field(
+        default=(),
+        description="families such as `action`, or kinds such as `action.succeeded`; all when "
+        "empty",
+    )
+
+
+class ReplayBody(Body):
+    """From where on everything is told once more: one of the two."""
+
+    after: int | None = Field(
+        default=None, ge=-1, le=MAX_SEQ, description="behind the event of this `seq`; -1 for all"
+    )
+    since: Annotated[AwareDatetime, Field(strict=False)] | None = Field(
+        default=None, description="since this moment, RFC 3339"
+    )
+
+
+class WebhookPage(View):
+    """The webhooks of a tenant, oldest first."""
+
+    items: tuple[WebhookView, ...]
 
 
 @router.post(

@@ -10,6 +10,7 @@ import pytest
 from surfaces.cli.cli_workspace import CliWorkspace, Line, clean_environment
 
 from sayso.surfaces.cli.app import COMMANDS
+from sayso.surfaces.http.parts import AT_ONCE, PARTS
 
 HEAVY = {
     "fastapi",
@@ -107,8 +108,10 @@ def test_a_server_loads_pages_and_planner_with_the_first_page_and_the_first_word
     code = "import sys\nimport sayso.surfaces.site, sayso.surfaces.cli.commands.serve\n"
     loaded = _loaded(tmp_path, code=code + "import sayso.sdk.container\n", whole=True)
     pages = {"jinja2", "sayso.surfaces.console.app", "sayso.surfaces.console.inbox"}
+    late = {f"sayso.surfaces.http.{part}" for part, words in PARTS.items() if words != AT_ONCE}
     assert "fastapi" in loaded
-    assert not loaded & (pages | {"langchain_core", "langgraph", "sayso.agent.graph"})
+    assert not loaded & (pages | late | {"langchain_core", "langgraph", "prometheus_client"})
+    assert not any(name.startswith(("sayso.agent.graph", "sayso.agent.underst")) for name in loaded)
 
 
 def test_help_names_every_command(line: Line) -> None:

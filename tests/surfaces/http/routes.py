@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from fastapi.routing import APIRoute
 
 from sayso.sdk.resources.tokens import Scope
-from sayso.surfaces.http.app import PARTS
 from sayso.surfaces.http.auth import Needs
+from sayso.surfaces.http.parts import PARTS, router_of
 
 ROUTES = {
     f"{method} {re.sub(r':path}', '}', route.path)}": route
     for part in PARTS
-    for route in part.router.routes
+    for route in router_of(part).routes
     if isinstance(route, APIRoute) and route.include_in_schema
     for method in sorted(route.methods or ())
 }

@@ -12,13 +12,13 @@ import pytest
 from surfaces.http.api_server import ApiServer, serving
 
 from sayso.sandbox import Sandbox
-from sayso.surfaces.http.exports import PREFIX, YOUNG_S, ExportFolder, remove_left
+from sayso.surfaces.http.export_folders import PREFIX, YOUNG_S, ExportFolder, remove_left
 from sayso.testing.clock import FakeClock
 
 HOLDS_ONE = """
 import sys
 from pathlib import Path
-from sayso.surfaces.http.exports import ExportFolder
+from sayso.surfaces.http.export_folders import ExportFolder
 folder = ExportFolder(Path(sys.argv[1]))
 (folder.path / "log.zip").write_bytes(b"half")
 print(folder.path, flush=True)

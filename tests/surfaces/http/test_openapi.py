@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi.routing import APIRoute, iter_route_contexts
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel
 from surfaces.http.api_server import ApiServer, Json, as_json
@@ -20,6 +21,7 @@ from sayso.sdk.resources.work import WorkView
 from sayso.sdk.views.rows import ActionView, ApprovalView, EntryView, RequestView
 from sayso.sdk.views.solution import SolutionView
 from sayso.surfaces.http import examples
+from sayso.surfaces.http.parts import AT_ONCE, PARTS, HttpApi, router_of
 from sayso.surfaces.http.problem import Problem
 from sayso.surfaces.http.work import EXAMPLE as WORK
 
@@ -53,6 +55,23 @@ def test_the_paths_are_those_of_the_contract(document: Json) -> None:
     table = PAGE.partition("<!-- made: scopes -->")[2].partition("<!-- end: scopes -->")[0]
     named = set(re.findall(r"`((?:GET|POST) [^`]+)`", table)) - {"GET /openapi.json"}
     assert {on_page(name) for name, _ in operations(document)} == named
+
+
+def test_a_part_is_loaded_by_a_word_of_each_of_its_paths() -> None:
+    """A path without one would be answered with 404 until somebody asks for the document."""
+    for part, words in PARTS.items():
+        for route in router_of(part).routes:
+            assert isinstance(route, APIRoute)
+            assert words == AT_ONCE or set(words) & set(route.path.split("/")), route.path
+
+
+def test_the_document_is_the_same_whichever_part_was_asked_first() -> None:
+    """Its order, and who answers a path that two templates fit, are those of the table."""
+    late, whole = HttpApi(), HttpApi()
+    late.take(*reversed(list(PARTS)))
+    whole.take(*PARTS)
+    paths = [[one.path for one in iter_route_contexts(app.routes)] for app in (late, whole)]
+    assert paths[0] == paths[1]
 
 
 def test_every_route_of_the_contract_needs_a_token(document: Json) -> None:

@@ -13,7 +13,8 @@ from sayso.ids import Tenant
 from sayso.sdk.audit.segments import LogSegments
 from sayso.sdk.resources.tokens import Scope, Token
 from sayso.store.base import Transaction
-from sayso.surfaces.http.upkeep import Job, Progress, Upkeep, UpkeepView
+from sayso.surfaces.http.retention import UpkeepView
+from sayso.surfaces.http.upkeep import Far, Job, Progress, Upkeep
 
 ENTRIES = 256
 ADMIN = frozenset({Scope.ADMIN})
@@ -121,10 +122,9 @@ class Slow:
 @pytest.mark.promise("http:retention")
 async def test_long_work_goes_on_and_the_same_call_tells_of_its_end() -> None:
     """Nobody has to wait, nothing is begun twice, and no result is lost with the connection."""
-    upkeep, work = Upkeep(), Slow()
-    first = await upkeep.run(JOB, "k1", work, wait_s=0.01)
-    assert (first.status, first.entries_done, first.entries_total) == ("running", 3, 10)
-    assert (await upkeep.run(JOB, "k2", work, wait_s=0)).status == "running"
+    upkeep, work = Upkeep[UpkeepView](), Slow()
+    assert await upkeep.run(JOB, "k1", work, wait_s=0.01) == Far(3, 10)
+    assert await upkeep.run(JOB, "k2", work, wait_s=0) == Far(3, 10)
     waiting = asyncio.create_task(upkeep.run(JOB, "k1", work, wait_s=30))
     await asyncio.sleep(0)
     work.may_end.set()
@@ -140,8 +140,8 @@ async def test_what_failed_behind_somebodys_back_is_logged_and_begun_anew(
 ) -> None:
     """By its code; the same call tries again instead of repeating the failure."""
     error = RetryableError(Code.STORE_BUSY, "words")
-    upkeep, work = Upkeep(), Slow(error)
-    assert (await upkeep.run(JOB, "k1", work, wait_s=0.01)).status == "running"
+    upkeep, work = Upkeep[UpkeepView](), Slow(error)
+    assert await upkeep.run(JOB, "k1", work, wait_s=0.01) == Far(3, 10)
     work.may_end.set()
     with pytest.raises(RetryableError):
         await upkeep.run(JOB, "k1", work, wait_s=5)
@@ -152,7 +152,7 @@ async def test_what_failed_behind_somebodys_back_is_logged_and_begun_anew(
 
 async def test_a_key_is_for_one_job() -> None:
     """As everywhere: the same key for something else is a conflict."""
-    upkeep, work = Upkeep(), Slow()
+    upkeep, work = Upkeep[UpkeepView](), Slow()
     work.may_end.set()
     await upkeep.run(JOB, "k1", work, wait_s=5)
     with pytest.raises(RefusedError) as caught:
@@ -163,7 +163,7 @@ async def test_a_key_is_for_one_job() -> None:
 @pytest.mark.promise("http:tenant")
 async def test_each_tenant_has_its_own_keys() -> None:
     """Invariant 9: who has a token in two tenants may use one key in both, for whatever it is."""
-    upkeep, work, others = Upkeep(), Slow(), Slow()
+    upkeep, work, others = Upkeep[UpkeepView](), Slow(), Slow()
     work.may_end.set()
     others.may_end.set()
     assert await upkeep.run(JOB, "k1", work, wait_s=5) == DONE
@@ -185,7 +185,7 @@ def test_one_key_in_two_tenants_is_two_calls(api: ApiServer) -> None:
 
 async def test_a_server_that_ends_breaks_it_off() -> None:
     """The next run goes on where this one was; nothing is left hanging."""
-    upkeep, work = Upkeep(), Slow()
+    upkeep, work = Upkeep[UpkeepView](), Slow()
     await upkeep.run(JOB, "k1", work, wait_s=0.01)
     await upkeep.stop()
     work.may_end.set()

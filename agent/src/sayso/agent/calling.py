@@ -12,9 +12,6 @@ from functools import lru_cache
 from sayso.actions.model.act import ActUse
 from sayso.actions.model.customer_words import CustomerWords
 from sayso.actions.model.definition import Action
-from sayso.agent.understanding.act_file import read_shipped_acts, words_of_act
-from sayso.agent.understanding.pack import read_shipped_packs
-from sayso.agent.understanding.playbook import DateSlot, OptionSlot, TextSlot
 
 
 def called(action: Action, language: str) -> CustomerWords | None:
@@ -22,6 +19,8 @@ def called(action: Action, language: str) -> CustomerWords | None:
     own, use = action.words.get(language), action.act
     if use is None or not use.is_asked:
         return own
+    from sayso.agent.understanding.act_file import words_of_act  # with the first words
+
     found = words_of_act(use.name, language)
     if own is not None and found is not None:
         found = replace(found, thing=own.thing or found.thing, done=own.done or found.done)
@@ -38,6 +37,8 @@ def called(action: Action, language: str) -> CustomerWords | None:
 
 @lru_cache(maxsize=256)
 def _nouns(kind: str, language: str) -> Mapping[str, str]:
+    from sayso.agent.understanding.pack import read_shipped_packs  # with the first words
+
     for pack in read_shipped_packs():
         if pack.language == language and kind in pack.called:
             noun = pack.called[kind]
@@ -62,7 +63,12 @@ def _slots(use: ActUse) -> dict[str, str]:
 
 def text_form(action: Action | None, slot: str) -> str | None:
     """The form of the customer's own words that a slot takes, such as `email`; None for none."""
-    act = None if action is None or action.act is None else read_shipped_acts().get(action.act.name)
+    if action is None or action.act is None:
+        return None
+    from sayso.agent.understanding.act_file import read_shipped_acts  # with the first words
+    from sayso.agent.understanding.playbook import DateSlot, OptionSlot, TextSlot
+
+    act = read_shipped_acts().get(action.act.name)
     found = None if act is None else act.slots.get(slot)
     match found:
         case TextSlot():

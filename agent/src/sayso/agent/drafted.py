@@ -17,9 +17,10 @@ from typing import cast
 import orjson
 
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.definition import Action, Effect
+from sayso.actions.model.definition import Action, Effect, plannable
 from sayso.actions.model.digest import hash_of_texts, storable
 from sayso.actions.model.plan import Plan, Step
+from sayso.actions.model.ports import ActionRegistry
 from sayso.actions.model.status import Status
 from sayso.actions.rollout.definition import Stage
 from sayso.agent.base import Handles
@@ -33,6 +34,11 @@ from sayso.money import Money
 _FORM = "sayso/draft/v1"
 _LONGEST = 300
 """So many characters of a label, a payee or a reason are kept."""
+
+
+def plannable_by_name(registry: ActionRegistry) -> Mapping[str, Action]:
+    """What can be planned, by name."""
+    return {action.name: action for action in plannable(registry.actions)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, TypedDict, cast
 
 from sayso.actions.engine.proposals import Proposals
 from sayso.actions.model.action_row import ActionRow
-from sayso.actions.model.definition import Action, plannable
+from sayso.actions.model.definition import Action
 from sayso.actions.model.digest import storable
 from sayso.actions.model.plan import Plan
 from sayso.actions.model.ports import ActionRegistry
@@ -21,7 +21,7 @@ from sayso.actions.policy.base import VERIFIED_ONLY
 from sayso.agent.base import Asking, Handles, Message, Planner, Question, Remark, Spending
 from sayso.agent.customer_records import CustomerRecords, typed_records
 from sayso.agent.draft_proposal import proposal_of
-from sayso.agent.drafted import DraftedPlan, draft_of_plan, draft_of_steps
+from sayso.agent.drafted import DraftedPlan, draft_of_plan, draft_of_steps, plannable_by_name
 from sayso.agent.prompts import Prompts
 from sayso.agent.question import (
     AskedText,
@@ -156,11 +156,6 @@ class RunContext:
     def asked(self) -> int:
         """How many questions the conversation holds that Sayso asked."""
         return sum(turn.question is not None for turn in self.messages)
-
-
-def plannable_by_name(registry: ActionRegistry) -> Mapping[str, Action]:
-    """What can be planned, by name."""
-    return {action.name: action for action in plannable(registry.actions)}
 
 
 _NO_YES = "the customer was asked whether they want this, and has not said yes"
