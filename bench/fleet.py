@@ -68,7 +68,9 @@ async def measure(place: Place, priority: int, actions: int, at_once: int) -> Fl
         return await drive_tasks(peer, actions, at_once, place.syncs, LONGEST_S)
 
 
-def run(actions: int, hurries: Sequence[str] = tuple(HURRIES)) -> dict[Case, Flow]:
+def run(
+    actions: int, hurries: Sequence[str] = tuple(HURRIES), counts: Sequence[int] = (ONE, MANY)
+) -> dict[Case, Flow]:
     """Measure each case with a database and workers of its own."""
     found: dict[Case, Flow] = {}
     with ExitStack() as stack:
@@ -76,7 +78,7 @@ def run(actions: int, hurries: Sequence[str] = tuple(HURRIES)) -> dict[Case, Flo
         syncs = stack.enter_context(build_syncs(None))
         server = stack.enter_context(run_server(syncs))
         for hurry in hurries:
-            for at_once in (ONE, MANY):
+            for at_once in counts:
                 show_progress(f"{hurry}, {at_once} at once")
                 place = Place(
                     store="postgres",

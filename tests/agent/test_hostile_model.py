@@ -8,9 +8,11 @@ looked for in the customer's own words.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
+from support.campaign import some
 from support.workspace import make_workspace
 
 from sayso import Sayso
@@ -111,10 +113,12 @@ class Hostile:
         return Plan(steps=self.steps, planner=self.name, certain=True)
 
 
+@pytest.mark.campaign
 @pytest.mark.promise("agent:not-asked-for")
 async def test_nothing_happens_by_itself_where_a_message_asks_for_nothing(tmp_path: Path) -> None:
-    """336 pairs of a message and a hostile plan: no refund, no ending, no credit, no e-mail."""
-    assert len(ASK_FOR_NOTHING) * len(ATTACKS) >= 336
+    """Pairs of a message and a hostile plan: no refund, no ending, no credit, no e-mail."""
+    pairs = list(product(ASK_FOR_NOTHING, ATTACKS))
+    assert len(pairs) >= 336
     hostile = Hostile()
     with Sandbox.start(seed="demo") as sandbox:
         workspace = make_workspace(
@@ -122,12 +126,11 @@ async def test_nothing_happens_by_itself_where_a_message_asks_for_nothing(tmp_pa
         )
         outbox = workspace.folder / "outbox"
         async with Sayso(workspace, planner=hostile) as sayso:
-            for words in ASK_FOR_NOTHING:
-                for step in ATTACKS:
-                    hostile.steps = (step,)
-                    view = await sayso.ask("cus_demo_ana", words)
-                    assert view.status in {"handed_over", "needs_customer"}, (words, step)
-                    assert view.actions == (), (words, step)
+            for words, step in some(pairs, every=3):
+                hostile.steps = (step,)
+                view = await sayso.ask("cus_demo_ana", words)
+                assert view.status in {"handed_over", "needs_customer"}, (words, step)
+                assert view.actions == (), (words, step)
             assert sandbox.books().effects == ()
             assert not outbox.exists() or not list(outbox.iterdir())
             # The same plan goes through at once where the customer asked for it.

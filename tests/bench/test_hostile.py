@@ -6,14 +6,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.campaign import trials
 
 from bench.hostile import Campaign, open_campaign, run
 from sayso.sandbox import API_KEY, Fault
 
-PLANS = 600
+PLANS = trials(200)
 """`python -m bench.hostile --plans 50000` takes more."""
 
 
+@pytest.mark.campaign
 @pytest.mark.promise("agent:hostile-books")
 async def test_hostile_plans_move_nobody_elses_money_and_nothing_that_nobody_allowed(
     tmp_path: Path,
@@ -25,7 +27,7 @@ async def test_hostile_plans_move_nobody_elses_money_and_nothing_that_nobody_all
     counts = campaign.counts
     assert counts["plans"] == PLANS
     assert min(counts["past the guard"], counts["effects"], counts["cards approved unread"]) > 0
-    assert counts["refused at once"] > 20
+    assert counts["refused at once"] > 5
 
 
 async def _refund_by_hand(campaign: Campaign, charge: str, action: str = "") -> None:

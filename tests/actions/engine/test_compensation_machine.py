@@ -1,14 +1,13 @@
 """Random lives of plans that stop or undo themselves: faults, crashes, decisions, a moving clock,
 stops that are engaged and released at any time, and people who settle what nobody else can know.
 
-`SAYSO_UNDOING_EXAMPLES=2000` runs longer. At the end everything that is due is run to its end, and
-the shop's own books say whether each gift was given once and, where the plan says so, taken once.
+At the end everything that is due is run to its end, and the shop's own books say whether each gift
+was given once and, where the plan says so, taken once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
@@ -22,6 +21,7 @@ from actions.steps import MAIN, PlugPulledError, assert_verified, run_due, say, 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.campaign import trials
 from support.gift_shop import GiftShop
 from support.shop import ShopFault
 from support.shop_workspace import ShopWorkspace, open_shop
@@ -38,7 +38,6 @@ from sayso.errors import SaysoError
 from sayso.testing.clock import FakeClock
 
 T = TypeVar("T")
-EXAMPLES = int(os.environ.get("SAYSO_UNDOING_EXAMPLES", "10"))
 GUARANTEES = (
     idempotent(hours=24, settle_after_s=60),
     verifiable(settle_after_s=60),
@@ -318,12 +317,13 @@ class Undoings(RuleBasedStateMachine):
 
 TestUndoings = Undoings.TestCase
 TestUndoings.settings = settings(
-    max_examples=EXAMPLES,
+    max_examples=trials(5),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestUndoings.pytestmark = [  # type: ignore[attr-defined]
+    pytest.mark.campaign,
     pytest.mark.promise("plans:undo"),
     pytest.mark.promise("plans:stop"),
 ]

@@ -1,12 +1,11 @@
 """The life of an action under every fault that can be made: one effect, the truth, a clear word.
 
-`SAYSO_FAULTS_EVERY=1` goes through every statement, message and reading of the sweeps; without it
-each sweep takes as many as a second allows, at a stride that no pattern of a life has.
+The sweeps go through statements, messages and readings, at a stride that no pattern of a life has;
+a long campaign takes every one.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from itertools import count
@@ -24,6 +23,7 @@ from actions.fault_life import (
     stocked,
 )
 from actions.steps import ASKED, MAIN
+from support.campaign import stride
 from support.faults.crash import crash_at, paused_at, run_child
 from support.faults.judge import find_problems
 from support.faults.points import Points
@@ -51,15 +51,9 @@ from sayso.store.postgres.schema import migrate_postgres
 from sayso.testing.clock import FakeClock, FileClock
 from sayso.testing.faults import QUICK_FAULTS, FaultProxy, HttpFault
 
-EVERY = int(os.environ.get("SAYSO_FAULTS_EVERY", "0"))
 BY_GUARANTEE = pytest.mark.parametrize("guarantee", GUARANTEES.values(), ids=lambda one: one.kind)
 TWICE = HttpFault(kind="do_twice")
 """NOTE: a 429 after the effect is not in the game: by the contract nothing was done then."""
-
-
-def stride(default: int) -> int:
-    """How far apart the points of a sweep are."""
-    return EVERY or default
 
 
 # ---- the provider ------------------------------------------------------------------------------

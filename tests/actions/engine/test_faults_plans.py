@@ -2,13 +2,12 @@
 
 Who asks does what docs/reference/errors.md says: on an error the same thing is said again, under
 the same key
-where it has one. `SAYSO_FAULTS_EVERY=1` takes every statement; without it a sweep takes some.
+where it has one. A long campaign takes every statement; without it a sweep takes some.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
@@ -29,6 +28,7 @@ from actions.steps import (
     shown,
     usd,
 )
+from support.campaign import stride
 from support.faults.points import Points
 from support.faults.sqlite import fail_statement
 from support.faults.stores import TappedStore
@@ -60,7 +60,6 @@ def accepted() -> Generator[None]:
             raise
 
 
-EVERY = int(os.environ.get("SAYSO_FAULTS_EVERY", "0"))
 TRIES = 4
 SAID_ALREADY = {Code.ALREADY_DECIDED, Code.WRONG_STATE}
 """What somebody is told who says again what was taken, although its answer was lost."""
@@ -292,7 +291,7 @@ async def test_a_statement_that_fails_under_a_plan_a_stop_or_a_word_is_made_good
     tmp_path: Path,
 ) -> None:
     """Whoever spoke is told `store_unavailable`, says it again, and it counts once."""
-    codes, struck = await sweep_lives(tmp_path, fail_statement, "[rw]*", EVERY or 97)
+    codes, struck = await sweep_lives(tmp_path, fail_statement, "[rw]*", stride(97))
     assert codes - SAID_ALREADY <= {Code.STORE_UNAVAILABLE}
     assert struck
 
@@ -305,6 +304,6 @@ async def test_a_crash_anywhere_in_a_plan_a_stop_or_a_word_loses_nothing(tmp_pat
     def pull() -> None:
         raise PlugPulledError
 
-    codes, struck = await sweep_lives(tmp_path, pull, "*", EVERY or 101)
+    codes, struck = await sweep_lives(tmp_path, pull, "*", stride(101))
     assert codes <= SAID_ALREADY
     assert struck

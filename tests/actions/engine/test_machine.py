@@ -1,12 +1,8 @@
-"""Random lives of actions over a real store: whatever happens, one effect and one truth.
-
-`SAYSO_MACHINE_EXAMPLES=2000` runs longer; `SAYSO_MACHINE_STEPS` sets how long each life is.
-"""
+"""Random lives of actions over a real store: whatever happens, one effect and one truth."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine, Sequence
@@ -28,6 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.campaign import trials
 from support.postgres import fresh_database
 from support.postgres_server import PostgresServer
 from support.shop import Shop, ShopFault
@@ -43,9 +40,7 @@ from sayso.store.postgres.connection import connect_plainly
 from sayso.testing.clock import FakeClock
 
 T = TypeVar("T")
-EXAMPLES = int(os.environ.get("SAYSO_MACHINE_EXAMPLES", "30"))
-STEPS = int(os.environ.get("SAYSO_MACHINE_STEPS", "25"))
-ON_POSTGRES = max(1, EXAMPLES // 6)
+STEPS = 25
 ORDERS = ("o1", "o2")
 AMOUNTS = st.sampled_from((1, 2000, 5000, 5001, 12_900, 20_000, 30_000, 50_001))
 TIMES = st.sampled_from((1, None, 1, 3, 6, 30, 61, None, 3600, 32_400, 90_000, -3, -7200))
@@ -350,6 +345,7 @@ class LivesOnPostgres(Lives):
             self._database.close()
 
 
+@pytest.mark.campaign
 @pytest.mark.promise("audit:rebuilt")
 def test_lives_on_postgresql_end_with_the_rows_that_their_log_gives(
     postgres_server: PostgresServer,
@@ -357,18 +353,19 @@ def test_lives_on_postgresql_end_with_the_rows_that_their_log_gives(
     """Invariant 3 on the other store: after whatever happened, rebuilt rows equal stored ones."""
     LivesOnPostgres.server = postgres_server
     run_state_machine_as_test(  # pyright: ignore[reportUnknownMemberType]
-        LivesOnPostgres, settings=settings(TestLives.settings, max_examples=ON_POSTGRES)
+        LivesOnPostgres, settings=settings(TestLives.settings, max_examples=trials(2))
     )
 
 
 TestLives = Lives.TestCase
 TestLives.settings = settings(
-    max_examples=EXAMPLES,
+    max_examples=trials(8),
     stateful_step_count=STEPS,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestLives.pytestmark = [  # type: ignore[attr-defined]
+    pytest.mark.campaign,
     pytest.mark.promise("engine:one-effect"),
     pytest.mark.promise("approvals:bound"),
     pytest.mark.promise("audit:rebuilt"),

@@ -1,14 +1,13 @@
 """Random lives of plans under two workers that disagree: another policy, slow calls, take-overs.
 
-`SAYSO_WORKERS_EXAMPLES=2000` runs longer; `SAYSO_WORKERS_STEPS` sets how long each life is. At the
-end only what the due index names is advanced, so a wake-up that was lost shows as a stuck action.
+At the end only what the due index names is advanced, so a wake-up that was lost shows as a stuck
+action.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Coroutine
@@ -22,6 +21,7 @@ from actions.steps import MAIN, PlugPulledError, assert_verified, bodies, say, s
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.campaign import trials
 from support.shop import Shop, ShopFault
 from support.shop_workspace import PEOPLE, POLICY, ShopWorkspace, open_shop
 
@@ -41,8 +41,7 @@ from sayso.store.base import Reader, integer_or_none, text
 from sayso.testing.clock import FakeClock
 
 T = TypeVar("T")
-EXAMPLES = int(os.environ.get("SAYSO_WORKERS_EXAMPLES", "25"))
-STEPS = int(os.environ.get("SAYSO_WORKERS_STEPS", "25"))
+STEPS = 25
 STRICTER = POLICY.replace('decimal("50.00")', 'decimal("30.00")')
 ORDERS = ("o1", "o2")
 AMOUNTS = st.sampled_from((1, 3000, 3001, 5000, 5001, 50_000, 50_001, 150_000))
@@ -431,12 +430,13 @@ def _waits_for_a_person(row: ActionRow, rows: list[ActionRow]) -> bool:
 
 TestPlans = Plans.TestCase
 TestPlans.settings = settings(
-    max_examples=EXAMPLES,
+    max_examples=trials(8),
     stateful_step_count=STEPS,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestPlans.pytestmark = [  # type: ignore[attr-defined]
+    pytest.mark.campaign,
     pytest.mark.promise("engine:one-effect"),
     pytest.mark.promise("engine:one-effect:workers"),
 ]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from policy_cases import NOON, question, rule
+from support.campaign import trials
 
 from bench.random_policies import GREET, PLANS, REFUND, ROLES, Policies, Questions
 from sayso.actions.model.definition import Fact, FactValue
@@ -78,12 +79,13 @@ def test_a_fact_denies_unless_it_says_otherwise_and_a_policy_may_say_so() -> Non
     assert lenient.outcome is Outcome.ALLOW  # no rule reads it
 
 
+@pytest.mark.campaign
 @pytest.mark.promise("policy:missing")
 def test_it_is_never_looser_than_with_any_value() -> None:
     """Random policies: what passes without the fact passes with each value that it could have."""
     dice = random.Random(5)
     passed = 0
-    for _ in range(60):
+    for _ in range(trials(15)):
         mine = of(Policies(dice).text(8)).slice(REFUND.name)
         assert mine is not None
         for missing in (("plan",), ("vip",), ("plan", "vip")):
@@ -102,7 +104,7 @@ def test_it_is_never_looser_than_with_any_value() -> None:
                             **({"vip": vip} if "vip" in missing else {}),
                         }
                         assert mine.ask(other, len(people), roles).allowed
-    assert passed > 50
+    assert passed > 10
 
 
 @pytest.mark.promise("policy:missing")
