@@ -8,11 +8,8 @@ proposing, deciding, calling. It goes on looking, and a log that verifies again 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 from sayso.audit.authority.keyring import REWRAP
 from sayso.audit.verifier.verification import Damage
@@ -21,7 +18,6 @@ from sayso.ids import Tenant
 from sayso.sdk.audit.alarms import write_alarms
 from sayso.sdk.audit.kept_heads import keep_heads, read_heads
 from sayso.sdk.audit.log_judge import JudgeProgress, Known, LogJudge
-from sayso.sdk.audit.medium import MediumWatch
 from sayso.sdk.audit.pace import Pace
 from sayso.sdk.audit.stored import read_tenants
 from sayso.sdk.audit.vault_key import OPENED
@@ -42,33 +38,6 @@ _TROUBLES = {Damage.WRONG_KEY: Cause.WRONG_KEY, Damage.OLDER_BUILD: Cause.OLDER_
 """What keeps a log from being judged, and accuses nobody."""
 _MOST_JUDGES = 64
 """So many logs are followed at once; of others the reading begins anew each time."""
-
-
-@asynccontextmanager
-async def self_auditing(sayso: Sayso, serving: asyncio.Event | None = None) -> AsyncGenerator[None]:
-    """Judge the logs of an open workspace, and its database's medium, while the block runs.
-
-    Args:
-        serving: is set once calls are answered; until then nothing is read, which would only keep
-            them waiting. What the last process was alarmed of holds from the start.
-    """
-
-    async def then(run: Callable[[], Awaitable[None]]) -> None:
-        if serving is not None:
-            await serving.wait()
-        await run()
-
-    tasks = (
-        asyncio.create_task(then(SelfAudit(sayso).run), name="sayso judges its logs"),
-        asyncio.create_task(then(MediumWatch(sayso).run), name="sayso reads its database"),
-    )
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 class SelfAudit:

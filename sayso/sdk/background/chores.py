@@ -1,4 +1,4 @@
-"""What a server does beside its calls: erasures, sweeps, test cards, sealing, pruning."""
+"""What a server does beside its calls: erasures, sweeps, test cards, sealing, pruning, judging."""
 
 from __future__ import annotations
 
@@ -19,14 +19,27 @@ LATE_EVERY_S = 60.0
 
 
 @asynccontextmanager
-async def keeping(sayso: Sayso, every_s: float = SWEEP_EVERY_S) -> AsyncGenerator[None]:
-    """Look after erasures and retention while the block runs."""
+async def keeping(
+    sayso: Sayso, serving: asyncio.Event | None = None, every_s: float = SWEEP_EVERY_S
+) -> AsyncGenerator[None]:
+    """Look after erasures and retention while the block runs.
+
+    Args:
+        serving: is set once calls are answered; until then nothing of it is loaded or begun.
+    """
     async with (
-        _repeating("retention", sayso.privacy.sweep_all, every_s),
-        _repeating("limits", sayso.limits.forget, every_s),
-        _repeating("roll-out", sayso.rollout.compare, every_s),
-        _repeating("test cards", sayso.canaries.look_after, min(every_s, CANARIES_EVERY_S)),
-        _repeating("late answers", sayso.work.tell_late, min(every_s, LATE_EVERY_S)),
+        _repeating("retention", lambda: sayso.privacy.sweep_all(), every_s, serving),
+        _repeating("limits", lambda: sayso.limits.forget(), every_s, serving),
+        _repeating("roll-out", lambda: sayso.rollout.compare(), every_s, serving),
+        _repeating(
+            "test cards",
+            lambda: sayso.canaries.look_after(),
+            min(every_s, CANARIES_EVERY_S),
+            serving,
+        ),
+        _repeating(
+            "late answers", lambda: sayso.work.tell_late(), min(every_s, LATE_EVERY_S), serving
+        ),
     ):
         yield
 
@@ -43,12 +56,50 @@ async def sealing(sayso: Sayso, every_s: float = SEAL_EVERY_S) -> AsyncGenerator
 
 
 @asynccontextmanager
+async def self_auditing(sayso: Sayso, serving: asyncio.Event | None = None) -> AsyncGenerator[None]:
+    """Judge the logs of an open workspace, and its database's medium, while the block runs.
+
+    Args:
+        serving: is set once calls are answered; until then nothing is read, which would only keep
+            them waiting. What the last process was alarmed of holds from the start.
+    """
+
+    async def judge() -> None:
+        await _begun(serving)
+        from sayso.sdk.audit.self_audit import SelfAudit  # no call needs it
+
+        await SelfAudit(sayso).run()
+
+    async def look() -> None:
+        await _begun(serving)
+        from sayso.sdk.audit.medium import MediumWatch  # likewise
+
+        await MediumWatch(sayso).run()
+
+    tasks = (
+        asyncio.create_task(judge(), name="sayso judges its logs"),
+        asyncio.create_task(look(), name="sayso reads its database"),
+    )
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+@asynccontextmanager
 async def _repeating(
-    name: str, work: Callable[[], Awaitable[object]], every_s: float
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    every_s: float,
+    serving: asyncio.Event | None = None,
 ) -> AsyncGenerator[None]:
-    """Do the work now and every so many seconds, whatever comes of it."""
+    """Do the work now, or once calls are answered, and every so many seconds, come what may."""
 
     async def repeat() -> None:
+        await _begun(serving)
         while True:
             try:
                 await work()
@@ -68,3 +119,8 @@ async def _repeating(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def _begun(serving: asyncio.Event | None) -> None:
+    if serving is not None:
+        await serving.wait()

@@ -14,7 +14,7 @@ import typer
 from sayso.audit.entry import Actor, ActorKind
 from sayso.extras import missing_extra
 from sayso.logs import start_logging, teller
-from sayso.sdk.audit.self_audit import self_auditing
+from sayso.sdk.background.chores import self_auditing
 from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
 from sayso.sdk.client import Sayso

@@ -15,8 +15,7 @@ from sayso.errors import IntegrityError
 from sayso.extras import installed_version
 from sayso.logs import start_logging, teller
 from sayso.sdk.audit.publishing import publishing
-from sayso.sdk.audit.self_audit import self_auditing
-from sayso.sdk.background.chores import keeping, sealing
+from sayso.sdk.background.chores import keeping, sealing, self_auditing
 from sayso.sdk.background.patience import opened_patiently
 from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
@@ -100,7 +99,12 @@ def serve(
 
     @asynccontextmanager
     async def beside(sayso: Sayso) -> AsyncGenerator[None]:
-        upkeep = (publishing(sayso), keeping(sayso), sealing(sayso), self_auditing(sayso, serving))
+        upkeep = (
+            publishing(sayso),
+            keeping(sayso, serving),
+            sealing(sayso),
+            self_auditing(sayso, serving),
+        )
         async with AsyncExitStack() as stack:
             seen = presence if not sayso.workspace.database else Presence("serve")
             for part in (*upkeep, seen.of(sayso)):

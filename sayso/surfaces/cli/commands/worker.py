@@ -13,8 +13,7 @@ import typer
 
 from sayso.extras import installed_version
 from sayso.logs import start_logging, teller
-from sayso.sdk.audit.self_audit import self_auditing
-from sayso.sdk.background.chores import keeping, sealing
+from sayso.sdk.background.chores import keeping, sealing, self_auditing
 from sayso.sdk.background.patience import opened_patiently
 from sayso.sdk.background.presence import Presence
 from sayso.sdk.background.reload import Reloads
