@@ -1,9 +1,9 @@
-"""Changing frozen values: `dataclasses.replace`, at half its price.
+"""Changing frozen values: `dataclasses.replace`, at a fifth of its price.
 
 An action's row has three dozen fields and is changed at each of its steps. Python's own `replace`
 reads one field after another and runs `__init__`, which sets each field of a frozen value by a call
-through `object`; this copies them without a loop in Python, into a value of a class that is not
-frozen yet.
+through `object`. This copies them by assignments, written out once for each class, into a value of
+a class that is not frozen yet.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ if TYPE_CHECKING:
 else:
     import functools
     from dataclasses import fields
-    from itertools import repeat
-    from operator import attrgetter
 
     def replace(value, /, **changes):
         """A value as it is, but for some fields; checked as a new one, by its `__post_init__`.
 
         Args:
-            value: of a frozen dataclass with slots and at least two fields.
+            value: of a frozen dataclass with slots.
 
         Raises:
             TypeError: there is no such field.
         """
         kind = type(value)
-        names, values_of, thawed, check = _form_of(kind)
-        found = dict(zip(names, values_of(value))) | changes  # noqa: B905  (of one class)
-        if len(found) != len(names):
-            raise TypeError(f"{kind.__name__} has no {', '.join(changes.keys() - set(names))}")
+        names, thawed, copy, check = _form_of(kind)
+        if not changes.keys() <= names:
+            raise TypeError(f"{kind.__name__} has no {', '.join(changes.keys() - names)}")
         changed = object.__new__(thawed)
-        any(map(setattr, repeat(changed), found, found.values()))
+        copy(value, changed)
+        for name, new in changes.items():
+            setattr(changed, name, new)
         changed.__class__ = kind
         if check is not None:
             check(changed)
@@ -41,11 +40,14 @@ else:
 
     @functools.cache
     def _form_of(kind):
-        """The fields of a class, what reads them all, its twin, and what checks its values.
+        """The fields of a class, its twin, what copies a value into that, and what checks it.
 
         The twin has the same slots, and can be written.
         """
-        names = tuple(field.name for field in fields(kind))
+        names = [field.name for field in fields(kind)]
         writing = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
         thawed = type(kind)(kind.__name__, (kind,), {"__slots__": (), **writing})
-        return names, attrgetter(*names), thawed, getattr(kind, "__post_init__", None)
+        made = {}
+        lines = [f"to.{name} = value.{name}" for name in names]
+        exec(f"def copy(value, to): {'; '.join(lines)}", made)  # noqa: S102  (as dataclasses do)
+        return frozenset(names), thawed, made["copy"], getattr(kind, "__post_init__", None)
