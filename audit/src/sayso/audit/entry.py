@@ -18,6 +18,7 @@ import orjson
 
 from sayso.audit.tree.merkle import leaf_hash
 from sayso.errors import Code, IntegrityError, RefusedError
+from sayso.frozen import quickly_made
 from sayso.money import Money
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
@@ -354,6 +355,7 @@ def _no_data() -> dict[str, Json]:
     return {}
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One thing that happened, before the log gives it an index and a time.

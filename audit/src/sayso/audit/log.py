@@ -15,6 +15,7 @@ from sayso.audit.signed_note.note import Checkpoint, Verifier, open_checkpoint, 
 from sayso.audit.signing.keys import LogSigner, public_part
 from sayso.audit.tree.merkle import Frontier, leaf_hash
 from sayso.errors import Code, ConfigError, IntegrityError, SaysoError
+from sayso.frozen import quickly_made
 from sayso.ids import Clock, Tenant, to_micros
 from sayso.store.base import (
     Reader,
@@ -49,6 +50,7 @@ POLICY = "policy/active"
 """Under this a commit remembers the number of the policy in force by the rows; 0 where none is."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """A committed head of a log, as it is stored.

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sayso.errors import Code, IntegrityError
+from sayso.frozen import quickly_made
 from sayso.store.base import Transaction
 
 MAX_GROUP = 256
 """How many units of work share one commit at most."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """A unit of work and who waits for it.

@@ -31,7 +31,7 @@ from sayso.audit.entry import ActorKind, StoredEntry
 from sayso.audit.meaning import SaidColumns, settle
 from sayso.audit.verifier.replay import vote_id
 from sayso.errors import Code, RefusedError
-from sayso.frozen import replace
+from sayso.frozen import quickly_made, replace
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -43,6 +43,7 @@ MAX_REASON_CHARS = 2000
 _REASON_CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """One person's decision about one revision.

@@ -16,7 +16,7 @@ from sayso.audit.authority.state import as_stored
 from sayso.audit.entry import EntryKind, StoredEntry
 from sayso.audit.meaning import SaidColumns, settle
 from sayso.errors import Code, RefusedError
-from sayso.frozen import replace
+from sayso.frozen import quickly_made, replace
 from sayso.ids import Tenant
 from sayso.money import Money
 from sayso.store.base import Reader, SqlValue, Transaction, text
@@ -55,6 +55,7 @@ class Vote:
     at: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalRow:
     """An approval as it is stored. Times are microseconds since 1970, UTC.

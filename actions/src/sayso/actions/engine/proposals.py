@@ -41,7 +41,7 @@ from sayso.actions.model.status import Status
 from sayso.actions.policy.judged import Judged
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind
 from sayso.errors import Code, RefusedError
-from sayso.frozen import replace
+from sayso.frozen import quickly_made, replace
 from sayso.ids import Tenant, to_micros
 from sayso.json import JsonValue
 from sayso.store.base import Reader, Transaction
@@ -52,6 +52,7 @@ _WITHOUT_A_ROW = frozenset({Code.UNKNOWN_ACTION, Code.INVALID_INPUT, Code.INVALI
 """What the caller wrote cannot be an action at all, so there is only the entry."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """What is asked for.

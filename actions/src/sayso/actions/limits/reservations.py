@@ -38,6 +38,7 @@ from sayso.actions.policy.calendar import Calendar
 from sayso.audit.log import AuditLog
 from sayso.audit.request_digests import ON_A_YES
 from sayso.errors import Code, IntegrityError
+from sayso.frozen import quickly_made
 from sayso.ids import Tenant, from_micros
 from sayso.money import Money
 from sayso.store.base import Reader, Transaction, text
@@ -48,6 +49,7 @@ SALT = "limit_salt"
 _TENTATIVE = "limits/tentative"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Circumstances:
     """What a limit looks at.

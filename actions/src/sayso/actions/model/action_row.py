@@ -21,6 +21,7 @@ from sayso.audit.entry import Json
 from sayso.audit.meaning import SaidColumns
 from sayso.audit.verifier.replay import is_part
 from sayso.errors import Code, RefusedError
+from sayso.frozen import quickly_made
 from sayso.ids import Tenant
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -28,6 +29,7 @@ from sayso.store.base import Reader, Row, SqlValue, text
 from sayso.store.rows import RowReader, made_from
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRow:
     """An action as it is stored. Times are microseconds since 1970, UTC."""
@@ -101,6 +103,7 @@ class ActionRow:
         return self.snapshot.digest if self.snapshot else None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What was judged and shown, and is run: nothing else ever is.

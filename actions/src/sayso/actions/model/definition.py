@@ -19,6 +19,7 @@ from sayso.actions.model.guarantee import effective
 from sayso.actions.model.guarantee import idempotent as idempotent
 from sayso.actions.model.guarantee import verifiable as verifiable
 from sayso.errors import Code, ConfigError, RefusedError
+from sayso.frozen import quickly_made
 from sayso.json import JsonValue
 from sayso.money import Money
 
@@ -277,6 +278,7 @@ def _nothing_signed() -> Mapping[str, str | int | bool]:
     return {}
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """The customer on whose behalf something is asked, as the caller verified them.

@@ -9,10 +9,12 @@ from enum import StrEnum
 from sayso.actions.customers.proof import Reached, Verified
 from sayso.actions.model.definition import FactValue, StateValue
 from sayso.errors import Code, RefusedError
+from sayso.frozen import quickly_made
 from sayso.json import JsonObject, JsonValue
 from sayso.money import Money
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
     """What a connector read at the provider before anything is judged.

@@ -19,6 +19,7 @@ from sayso.actions.model.definition import Action, Assurance, Subject
 from sayso.actions.model.snapshot import Resolved
 from sayso.audit.entry import Json
 from sayso.audit.request_digests import rests_on_a_yes
+from sayso.frozen import quickly_made
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 
@@ -72,6 +73,7 @@ class History:
     first: bool = field(default=False, compare=False)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyQuestion:
     """Everything a policy may look at, read by us; nothing in it is a planner's word.
@@ -177,6 +179,7 @@ def _nothing() -> Mapping[str, int | str | bool]:
     return {}
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """One thing that asks for people.
@@ -247,6 +250,7 @@ class Around:
     then: Callable[[PolicyQuestion], Sequence[Reason]] = lambda _: ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What the policy says, and which rules said it.

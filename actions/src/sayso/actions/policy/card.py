@@ -13,7 +13,7 @@ from sayso.actions.policy.base import HISTORY_DAYS, History, Judgement, Reason, 
 from sayso.actions.policy.signs import Signs
 from sayso.audit.entry import Json
 from sayso.audit.request_digests import rests_on_a_yes
-from sayso.frozen import replace
+from sayso.frozen import quickly_made, replace
 from sayso.ids import rfc3339
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -29,6 +29,7 @@ QUOTE_CHARS = 600
 """How much of the customer's words stands on a card; the rest is counted, never silently cut."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """Everything that a surface shows of an approval; its hash is part of the digest.

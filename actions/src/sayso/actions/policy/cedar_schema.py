@@ -27,6 +27,7 @@ from sayso.actions.policy.cedarpy_adapter import Entities, Schema, parse_entitie
 from sayso.audit.customer_codes import VerifiedBy
 from sayso.audit.request_digests import ON_A_YES
 from sayso.errors import Code, ConfigError
+from sayso.frozen import quickly_made
 from sayso.json import JsonValue
 from sayso.money import Money, exponent_of
 
@@ -211,6 +212,7 @@ def _invalid(action: Action, problem: str, next_step: str) -> ConfigError:
     )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CedarRequest:
     """A question in Cedar's shape, without the approvals.
