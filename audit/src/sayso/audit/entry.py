@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from operator import attrgetter
-from typing import NoReturn, Self, TypeAlias, TypeVar, cast
+from typing import Any, NoReturn, Self, TypeAlias, TypeVar, cast
 
 import orjson
 
@@ -37,6 +37,8 @@ _SUBJECT = re.compile(r"sub_[A-Za-z0-9_-]{1,128}")
 _known_keys: set[str] = set()
 """Well-formed ones that came before: the same few come again and again."""
 _MOST_KNOWN_KEYS = 4096
+_kind_of: Callable[[object], type[object]] = type
+"""For the type checker, to whom the type of a value that may be anything is none."""
 _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
@@ -82,33 +84,32 @@ def canonical_bytes(value: Json) -> bytes:
     return encoded
 
 
-def profile_fault(value: object, depth: int = 1) -> str | None:
+def profile_fault(value: Any, depth: int = 1) -> str | None:
     """What keeps a value out of the profile, in words, or None when nothing does.
 
     Lone surrogates and the total size are not looked at; the encoder finds those.
     """
-    kind = type(value)
-    inside: Iterable[object]
+    kind = _kind_of(value)
+    inside: Iterable[Any]
     if kind is dict:
-        fields = cast("dict[object, object]", value)
-        if not fields.keys() <= _known_keys and not all(map(_is_key, fields)):
-            return f"the key `{next(key for key in fields if not _is_key(key))!r:.40}`"
-        inside = fields.values()
+        if not value.keys() <= _known_keys and not all(map(_is_key, value)):
+            return f"the key `{next(key for key in value if not _is_key(key))!r:.40}`"
+        inside = value.values()
     elif kind is list:
-        inside = cast("list[object]", value)
+        inside = value
     elif isinstance(value, (str, bool)) or value is None:
         return None
     elif kind is int:
-        return None if -MAX_INT <= cast("int", value) <= MAX_INT else "an integer beyond 2^53-1"
+        return None if -MAX_INT <= value <= MAX_INT else "an integer beyond 2^53-1"
     else:
         return f"a {kind.__name__}"
     if depth > MAX_DEPTH:
         return f"more than {MAX_DEPTH} levels"
     for inner in inside:
-        kind = type(inner)  # of most values, and a call for each would cost more than the rest
+        kind = _kind_of(inner)  # of most values, and a call for each would cost more than the rest
         if kind is str or inner is None or kind is bool:
             continue
-        if type(inner) is int and -MAX_INT <= inner <= MAX_INT:
+        if kind is int and -MAX_INT <= inner <= MAX_INT:
             continue
         fault = profile_fault(inner, depth + 1)
         if fault is not None:
