@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import os
 import select
 import signal
@@ -21,6 +20,7 @@ from typing import Any
 import orjson
 from dispatch.quick_worker import quick_worker
 from support.commands import start_command
+from support.forks import forks
 
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.vault import new_key
@@ -56,8 +56,6 @@ id = "finn"
 roles = ["finance"]
 """
 PATIENCE_S = 90.0
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["dbos", "dispatch.quick_worker"])
 
 
 class Worker:
@@ -137,8 +135,8 @@ class Fleet:
 
     def quick_worker(self, at_once: int = 32) -> Worker:
         """The same with a lease of one second, from a process that has imported all it needs."""
-        told, tells = _FORKS.Pipe(duplex=False)
-        process = _FORKS.Process(
+        told, tells = forks().Pipe(duplex=False)
+        process = forks().Process(
             target=quick_worker, args=(str(self.folder), at_once, str(self._log_file()), tells)
         )
         process.start()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 from datetime import UTC, datetime
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from secrets import token_bytes
 
 from real.shop import HERE, RealShop
 from support.database import make_database
+from support.forks import forks
 
 from sayso.audit.signed_note.note import Ed25519Signer
 from sayso.connectors.manifest.review import Review, write_reviews
@@ -98,17 +98,8 @@ def _ask_in_a_process(folder: str, key: str, subject: str, args: JsonObject) -> 
     asyncio.run(work())
 
 
-def fork_server() -> ForkServerContext:
-    """Where processes are forked from that have everything imported."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["real.asking", "sayso.connectors.http.client", "httpx"])
-    return context
-
-
-def ask_in_a_process(
-    context: ForkServerContext, folder: Path, key: str, subject: str, args: JsonObject
-) -> ForkServerProcess:
+def ask_in_a_process(folder: Path, key: str, subject: str, args: JsonObject) -> ForkServerProcess:
     """Propose and carry out in a process of its own, which may be killed."""
-    process = context.Process(target=_ask_in_a_process, args=(str(folder), key, subject, args))
+    process = forks().Process(target=_ask_in_a_process, args=(str(folder), key, subject, args))
     process.start()
     return process

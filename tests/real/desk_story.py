@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from connectors.manifest.stand import shipped
+from support.forks import forks
 from support.http_shop import HttpShop
 from support.shop_workspace import POLICY, make_shop_workspace
 
@@ -118,8 +119,8 @@ def _attend(story: Story) -> None:
         asyncio.run(work())
 
 
-def attend_in_a_process(context: ForkServerContext, story: Story) -> ForkServerProcess:
+def attend_in_a_process(story: Story) -> ForkServerProcess:
     """Look after the desk in a process of its own, until it is killed."""
-    process = context.Process(target=_attend, args=(story,))
+    process = forks().Process(target=_attend, args=(story,))
     process.start()
     return process

@@ -15,7 +15,6 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from real.asking import fork_server
 from real.desk_story import Story, agree, attend_in_a_process, rt_at, settle
 from real.shop import PAY_S, wait_until
 from real.tracker import Tracker
@@ -244,7 +243,7 @@ async def test_killed_again_and_again_each_is_paid_and_told_once(
     tracker: Tracker, rt: FindingConnector, shop: ShopServer, story: Story
 ) -> None:
     """kill -9 of who looks after the desk, at any moment; each customer reads the outcome once."""
-    drawn, context = random.Random(27), fork_server()
+    drawn = random.Random(27)
     async with story.opened() as (_, loop):
         await loop.drain()
     for number in range(KILLS):
@@ -252,7 +251,7 @@ async def test_killed_again_and_again_each_is_paid_and_told_once(
         tracker.write(f"Kim <{sender}>", f"Please refund order order_{100 + number}")
         one = await customer(rt, sender)
         shop.books.add(f"order_{100 + number}", one.id, Money(3_000, "USD"))
-        process = attend_in_a_process(context, story)
+        process = attend_in_a_process(story)
         if number % 2 == 0:
             wait_until(lambda: len(shop.books.payouts) > number, PAY_S, "the shop pays")  # noqa: B023
         Event().wait(drawn.uniform(0.0, 1.0))

@@ -17,7 +17,6 @@ from real.asking import (
     MANIFEST,
     NEEDED,
     ask_in_a_process,
-    fork_server,
     make_workspace,
     opened,
     propose,
@@ -116,13 +115,13 @@ async def test_a_refund_that_works_is_found_in_the_books(shop: RealShop, tmp_pat
 @pytest.mark.promise("engine:after-paying:real")
 async def test_a_killed_shop_has_paid_once(shop: RealShop, tmp_path: Path) -> None:
     """kill -9 between its payment handler and its commit: its database knows nothing of it."""
-    context, each = fork_server(), UNDER_WAY // KILLS_OF_THE_SHOP
+    each = UNDER_WAY // KILLS_OF_THE_SHOP
     for kill in range(KILLS_OF_THE_SHOP):
         server, clock, before = shop.add_server(), FakeClock(), len(shop.refunds())
         folder = make_workspace(tmp_path / str(kill), server.url)
         server.slow.touch()
         wanted = [refund_of(shop, 2 + kill * each + number, 400) for number in range(each)]
-        asking = [ask_in_a_process(context, folder, shop.key, *one) for one in wanted]
+        asking = [ask_in_a_process(folder, shop.key, *one) for one in wanted]
         wait_until(
             lambda: len(shop.refunds()) == before + each,  # noqa: B023  (called here)
             PAY_S,
@@ -148,15 +147,14 @@ async def test_a_killed_sayso_has_paid_once(shop: RealShop, tmp_path: Path) -> N
     """kill -9 of processes that ask: while the acquirer pays, and at any other moment."""
     server, clock, drawn = shop.servers[0], FakeClock(), random.Random(23)
     folder = make_workspace(tmp_path / "w", server.url)
-    context, first = fork_server(), 2 + UNDER_WAY
+    first = 2 + UNDER_WAY
     for begin in range(0, KILLS_OF_SAYSO, AT_ONCE):
         numbers = range(first + begin, first + begin + AT_ONCE)
         before, held = len(shop.refunds()), begin % 2 == 0
         if held:
             server.slow.touch()
         asking = [
-            ask_in_a_process(context, folder, shop.key, *refund_of(shop, number, 300))
-            for number in numbers
+            ask_in_a_process(folder, shop.key, *refund_of(shop, number, 300)) for number in numbers
         ]
         if held:
             wait_until(
