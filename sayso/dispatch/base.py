@@ -51,6 +51,10 @@ class Dispatcher(Protocol):
         """Serve until cancelled."""
         ...
 
+    async def stop(self) -> None:
+        """End what was begun here, before what it works with is closed."""
+        ...
+
     async def run_now(
         self, noun: str, tenant: Tenant, item_id: str, begin: Begin | None = None
     ) -> None:

@@ -118,7 +118,7 @@ class EmbeddedDispatcher:
                 except TimeoutError:
                     continue
         finally:
-            await self._stop()
+            await self.stop()
 
     async def drain(self) -> None:
         """Run until nothing is due now and nothing runs; for commands that end."""
@@ -129,6 +129,15 @@ class EmbeddedDispatcher:
                     return
                 continue
             await asyncio.wait(list(self._running.values()), return_when=asyncio.FIRST_COMPLETED)
+
+    async def stop(self) -> None:
+        """Let what runs end within the grace, then cancel it, whoever waits for it or does not."""
+        tasks = list(self._running.values())
+        if tasks and self._grace_s:
+            await asyncio.wait(tasks, timeout=self._grace_s)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def run_now(
         self, noun: str, tenant: Tenant, item_id: str, begin: Begin | None = None
@@ -314,11 +323,3 @@ class EmbeddedDispatcher:
         length_s = _FIRST_PAUSE_S if last is None else min(last.length_s * 2, _LONGEST_PAUSE_S)
         until = self._monotonic() + length_s
         self._paused[item] = _Pause(until=until, length_s=length_s, due_at=due_at, problem=problem)
-
-    async def _stop(self) -> None:
-        tasks = list(self._running.values())
-        if tasks and self._grace_s:
-            await asyncio.wait(tasks, timeout=self._grace_s)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -199,6 +199,7 @@ class Container:
             ends.push_async_callback(self.connectors.close)
             ends.push_async_callback(self.agent.close)
             ends.push_async_callback(self.changes.stop)
+            ends.push_async_callback(self.dispatcher.stop)
             for task in reversed(tasks):
                 ends.push_async_callback(_end, task)
 
@@ -563,10 +564,8 @@ def _handlers(engine: Engine, agent: AgentFloor) -> dict[str, Handler]:
 def _dispatcher(ground: _Ground, handlers: Mapping[str, Handler]) -> Dispatcher:
     if is_fleet(ground.workspace):
         return RemoteDispatcher(ground.store, ground.clock)
-    leaves_s = LEAVES_S if is_postgres(ground.workspace) else 0.0
-    return EmbeddedDispatcher(
-        ground.store, handlers, ground.clock, grace_s=GRACE_S, leaves_s=leaves_s
-    )
+    left = LEAVES_S if is_postgres(ground.workspace) else 0.0
+    return EmbeddedDispatcher(ground.store, handlers, ground.clock, grace_s=GRACE_S, leaves_s=left)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

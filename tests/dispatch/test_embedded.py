@@ -548,3 +548,16 @@ async def test_stopping_cancels_what_runs_and_waits_for_it(queue: Queue) -> None
     queue.gates.clear()
     await queue.dispatcher().drain()
     assert queue.ran == ["a", "a"]
+
+
+async def test_what_nobody_waits_for_any_more_ends_with_the_dispatcher(queue: Queue) -> None:
+    """Also where it does not serve: the item of a caller who went away outlives nobody."""
+    queue.gates["a"] = asyncio.Event()
+    dispatcher, before = queue.dispatcher(), asyncio.all_tasks()
+    waiting = asyncio.create_task(dispatcher.run_now("request", DEFAULT_TENANT, "a"))
+    await queue.until(lambda: queue.ran == ["a"])
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert asyncio.all_tasks() != before
+    await dispatcher.stop()
+    assert asyncio.all_tasks() == before

@@ -55,6 +55,9 @@ class RemoteDispatcher:
         """Do nothing until cancelled."""
         await asyncio.Event().wait()
 
+    async def stop(self) -> None:
+        """Nothing runs here."""
+
     def problem_with(self, noun: str, tenant: Tenant, item_id: str) -> None:
         """Nothing runs here, so the worker's log has it."""
 
