@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -59,7 +58,6 @@ def serve(
     from sayso.serving import listen
     from sayso.surfaces.site import serve_site
 
-    gc.freeze()  # what was loaded stays, and is never looked through again
     out = here.out
     loaded = Workspace.load(here.folder, os.environ)
     section = loaded.settings.http
