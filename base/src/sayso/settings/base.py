@@ -22,7 +22,8 @@ KeyReference = Annotated[str, Field(pattern=r"^(env|file|vault|kms):.+$")]
 class Section(BaseModel):
     """A table of the file: it has no other settings than those it names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The file builds what it has inside, so that each table is not built once more by itself.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)
