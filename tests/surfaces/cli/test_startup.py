@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from surfaces.cli.cli_workspace import CliWorkspace, Line, clean_environment
 
 from sayso.surfaces.cli.app import COMMANDS
+from sayso.surfaces.cli.garbage import no_garbage_sought
 from sayso.surfaces.http.parts import AT_ONCE, PARTS
 
 HEAVY = {
@@ -109,9 +111,28 @@ def test_a_server_loads_pages_and_planner_with_the_first_page_and_the_first_word
     loaded = _loaded(tmp_path, code=code + "import sayso.sdk.container\n", whole=True)
     pages = {"jinja2", "sayso.surfaces.console.app", "sayso.surfaces.console.inbox"}
     late = {f"sayso.surfaces.http.{part}" for part, words in PARTS.items() if words != AT_ONCE}
+    late.add("sayso.sdk.audit.self_audit")
     assert "fastapi" in loaded
     assert not loaded & (pages | late | {"langchain_core", "langgraph", "prometheus_client"})
     assert not any(name.startswith(("sayso.agent.graph", "sayso.agent.underst")) for name in loaded)
+
+
+def test_what_a_start_has_loaded_is_looked_through_for_garbage_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first look would go through all of it, in the first call; a command that loads nothing,
+    as in a program that runs many, leaves what it made to be freed.
+    """
+    before = gc.get_freeze_count()
+    with no_garbage_sought():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() <= before
+    with no_garbage_sought():
+        monkeypatch.setitem(sys.modules, "sayso_loaded_now", sys)
+        kept = [[number] for number in range(1000)]
+    assert gc.get_freeze_count() >= before + len(kept)
+    assert gc.isenabled()
 
 
 def test_help_names_every_command(line: Line) -> None:
