@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import httpx
     from ssrfguard import Resolver
 
+_KEPT_S = 4.0
+"""So long an idle connection is kept. Many servers close theirs after five seconds, and what is sent
+at that moment may have arrived or not."""
 _HTTP_LIBRARIES = ("httpx", "httpcore", "httpx2", "httpcore2")
 _THIS_MACHINE = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("::1/128"))
 
@@ -112,5 +115,9 @@ def guarded_transport(
         resolver=resolver,
         verify=verify if verify is not None else _usual_authorities(),
         trust_env=False,
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        limits=httpx.Limits(
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=_KEPT_S,
+        ),
     )
