@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ssrfguard import Resolver
 
 _KEPT_S = 4.0
-"""So long an idle connection is kept. Many servers close theirs after five seconds, and what is sent
-at that moment may have arrived or not."""
+"""So long an idle connection is kept. Many servers close theirs after five seconds, and what is
+sent at that moment may have arrived or not."""
 _HTTP_LIBRARIES = ("httpx", "httpcore", "httpx2", "httpcore2")
 _THIS_MACHINE = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("::1/128"))
 
