@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import Callable
 from importlib import import_module
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -130,7 +130,7 @@ async def end_streams(app: Starlette) -> None:
 
 async def end_upkeep(app: Starlette) -> None:
     """End what goes on without calls, and tell the log of who was turned away."""
-    for upkeep in _parts_of(app, "upkeep", Upkeep):
+    for upkeep in _parts_of(app, "upkeep", cast("type[Upkeep[object]]", Upkeep)):
         await upkeep.stop()
     for rejected_calls in _parts_of(app, "rejected_calls", RejectedCalls):
         await rejected_calls.flush()
