@@ -16,7 +16,7 @@ from sayso.audit.verifier.verification import MAX_FINDINGS, Check, Damage, Verdi
 from sayso.audit.verify import main, verify
 
 MODULES = """
-errors ids money verdicts
+errors frozen ids money verdicts
 audit audit.entry audit.fields audit.io_errors audit.log_of_logs audit.place
 audit.safe_open audit.verify
 audit.segments audit.segments.sealed audit.segments.segment
