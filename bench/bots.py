@@ -51,10 +51,10 @@ class Seen:
             once all have hung up.
     """
 
-    took_s: list[float] = field(default_factory=list)
-    told: Counter[int] = field(default_factory=Counter)
-    resident_mb: list[float] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
+    took_s: list[float] = field(default_factory=list[float])
+    told: Counter[int] = field(default_factory=Counter[int])
+    resident_mb: list[float] = field(default_factory=list[float])
+    descriptors: list[int] = field(default_factory=list[int])
 
     def look(self, served: Served) -> None:
         """See how the server is."""

@@ -65,7 +65,7 @@ def run(actions: int, folder: Path, url: str) -> Report:
     ):
         show_progress(what)
         begun = time.perf_counter()
-        copy_rows(source, target, lambda *_: None)
+        copy_rows(source, target, lambda done, total: None)
         rows.append(Row(case=f"{what}, copied", value=time.perf_counter() - begun, unit="s"))
         its, verified, took = asyncio.run(judge(target))
         rows.append(Row(case=f"{what}, verified", value=took, unit="s"))

@@ -45,8 +45,8 @@ class _CountingConnection(sqlite3.Connection):
         self._every = self._ticks = 0
         super().set_progress_handler(self._tick, STEPS)
 
-    def set_progress_handler(self, handler: _Handler | None, n: int, /) -> None:
-        self._told, self._every = handler, max(1, n // STEPS)
+    def set_progress_handler(self, progress_handler: _Handler | None, n: int) -> None:
+        self._told, self._every = progress_handler, max(1, n // STEPS)
 
     def _tick(self) -> int:
         if COUNTER.on:

@@ -17,7 +17,7 @@ def translations_of(code: str) -> gettext.NullTranslations:
     NOTE: less than 0.1 s a language, once a process; so nothing has to be compiled for a wheel,
     and an editable install reads what was just written.
     """
-    file = resources.files(__package__) / FOLDER / f"{code}.po"
+    file = resources.files("sayso.sdk.localization") / FOLDER / f"{code}.po"
     if not file.is_file():
         return gettext.NullTranslations()
     from babel.messages.mofile import write_mo

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import orjson
+from pydantic import AnyHttpUrl
 
 from sayso.sdk.push.browsers import Browser
 from sayso.sdk.push.notices import Notice
@@ -68,7 +69,7 @@ class Encrypter:
         packed = made.get(
             plain,
             WebPushSubscription(
-                endpoint=browser.endpoint,
+                endpoint=AnyHttpUrl(browser.endpoint),
                 keys=WebPushKeys(p256dh=browser.p256dh, auth=browser.auth),
             ),
         )

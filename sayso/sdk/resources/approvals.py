@@ -11,6 +11,7 @@ from sayso.actions.approvals.repository import ApprovalStatus, get_approval, sho
 from sayso.actions.model.action_row import ActionRow, get_action
 from sayso.actions.model.status import Status
 from sayso.audit.entry import EntryKind
+from sayso.audit.fields import object_in
 from sayso.ids import to_micros
 from sayso.json import JsonValue
 from sayso.money import Money
@@ -86,7 +87,7 @@ class ApprovalResource(Resource):
             action = get_action(reader, where, approval.action_id)
             found: list[tuple[str, str]] = []
             for entry in show_action(reader, action, timeline=True).timeline:
-                data, sealed = entry.body.get("data") or {}, entry.body.get("pii")
+                data, sealed = object_in(entry.body, "data"), entry.body.get("pii")
                 yes = data.get("decision") in {"approve", "edit"}
                 if not yes or not sealed or entry.body.get("approval") != approval.id:
                     continue

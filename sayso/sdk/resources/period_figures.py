@@ -11,6 +11,7 @@ import orjson
 
 from sayso.actions.limits.definition import RULE_PREFIX as LIMIT
 from sayso.actions.limits.limit_check import NOT_NAMED
+from sayso.json import JsonValue
 from sayso.money import Money
 from sayso.sdk.views.base import View
 from sayso.store.base import Row, integer, integer_or_none, text, text_or_none
@@ -143,7 +144,7 @@ def refusals(rows: Iterable[Row]) -> tuple[RefusalView, ...]:
 def _refused_by(row: Row) -> tuple[str, str]:
     """The rules that a refusal is by, and what was said of it."""
     stored, failed = text_or_none(row, "judgement"), text_or_none(row, "error")
-    judged: Mapping[str, object] = orjson.loads(stored) if stored else {}
+    judged: Mapping[str, JsonValue] = orjson.loads(stored) if stored else {}
     error: Mapping[str, object] = orjson.loads(failed) if failed else {}
     said, rules = str(error.get("message", "")), judged.get("rules")
     if judged.get("outcome") == "deny" and isinstance(rules, list) and rules:

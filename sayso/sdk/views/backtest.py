@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from csv import writer
 from html import escape
 from io import StringIO
@@ -21,7 +22,7 @@ _WIDTH, _LEFT = 720, 90
 
 def as_csv(found: BacktestView) -> str:
     """The figures by outcome, limit and dial; what is newly refused, and newly automatic."""
-    rows: list[list[object]] = [["outcome", "in force", "files"]]
+    rows: list[Sequence[object]] = [["outcome", "in force", "files"]]
     rows += [[name, getattr(found.was, key), getattr(found.now, key)] for name, key in OUTCOMES]
     rows += [[f"{one.rule}: {one.say}", one.was, one.now] for one in found.held]
     rows += [[f"newly refused: {one.say}", "", one.count] for one in found.newly_refused]

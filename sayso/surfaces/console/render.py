@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -45,6 +45,10 @@ def environment(reader: Language) -> Environment:
 
     Autoescape is on for all of them, and nothing turns it off.
     """
+
+    def finalize(value: object) -> object:
+        return reader.money(value) if isinstance(value, Money) else value
+
     made = Environment(
         loader=PackageLoader(PACKAGE, "templates"),
         extensions=["jinja2.ext.i18n", Unindented],
@@ -53,13 +57,16 @@ def environment(reader: Language) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        finalize=lambda value: reader.money(value) if isinstance(value, Money) else value,
+        finalize=finalize,
     )
     made.policies["ext.i18n.trimmed"] = True
 
     def counted(count: int, one: str, many: str) -> str:
         """`counted(3, "{number} step", "{number} steps")`."""
         return reader.ngettext(one, many, count).format(number=reader.number(count))
+
+    def amounts(listed: Iterable[Money]) -> str:
+        return " + ".join(map(reader.say, listed))
 
     # NOTE: Jinja's own tables are typed by what it puts into them itself.
     filters: dict[str, Any] = {
@@ -70,7 +77,7 @@ def environment(reader: Language) -> Environment:
         "say_all": reader.say_all,
         "say_of_log": reader.say_of_log,
         "say_parts": reader.say_parts,
-        "amounts": lambda amounts: " + ".join(map(reader.say, amounts)),
+        "amounts": amounts,
     }
     made.filters.update(filters)
     globals_: dict[str, Any] = {

@@ -103,7 +103,8 @@ def _positional(sql: str) -> tuple[str, Callable[[Mapping[str, SqlValue]], Seque
         case (name,):
             in_order = lambda params: (params[name],)  # noqa: E731
         case names:
-            in_order = itemgetter(*names)
+            first, second, *others = names
+            in_order = itemgetter(first, second, *others)
     return _NUMBER.sub(r"?\1", one.sql), in_order
 
 

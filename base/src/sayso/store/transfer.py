@@ -185,6 +185,7 @@ def _copy(
     again = order
     if numbered:
         order, again = was.key, becomes.key
+    keeps: Callable[[Values], bool]
     keeps = _not_of_the_store if was.name == "meta" else lambda row: True
     written, read = hashlib.sha256(), hashlib.sha256()
 

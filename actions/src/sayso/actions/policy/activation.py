@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from sayso.actions.model.digest import is_text, storable
 from sayso.actions.policy.active import forget, read_active
@@ -21,6 +21,7 @@ from sayso.audit.authority.directory import Directory
 from sayso.audit.authority.state import check_credential, read_body
 from sayso.audit.entry import Actor, ActorKind, Entry, EntryKind, Json
 from sayso.audit.event import texts_of
+from sayso.audit.fields import Fields, object_in
 from sayso.audit.log import AuditLog
 from sayso.errors import Code, IntegrityError, RefusedError
 from sayso.ids import Clock, IdSource, Tenant, to_micros
@@ -465,7 +466,7 @@ def _check_asked(reader: Reader, change: Change) -> tuple[str, ...]:
     """What it changes, in the words of whoever asked for it."""
     # INVARIANT: the first of two people counts by the log, not by a row that anybody could write.
     found = reader.one("log.bodies", tenant=change.home, from_seq=change.last_seq, limit=1)
-    body = {} if found is None else cast("dict[str, object]", read_body(text(found, "body")))
+    body: Fields = {} if found is None else read_body(text(found, "body"))
     match body:
         case {
             "kind": EntryKind.POLICY_ASKED.value,
@@ -475,10 +476,9 @@ def _check_asked(reader: Reader, change: Change) -> tuple[str, ...]:
                 "change": change.id,
                 "sha256": change.sha256,
                 "parent": change.parent,
-                **data,
             },
         }:
-            return texts_of(data.get("changes"))
+            return texts_of(object_in(body, "data").get("changes"))
         case _:
             raise IntegrityError(
                 Code.TAMPERED,

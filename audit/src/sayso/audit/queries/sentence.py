@@ -8,10 +8,11 @@ reads the same without a server.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 from sayso.audit.entry import EntryKind
 from sayso.audit.event import Event, objects_of
-from sayso.audit.fields import Fields
+from sayso.audit.fields import Fields, object_in
 from sayso.ids import rfc3339
 from sayso.money import Money
 
@@ -111,7 +112,7 @@ def _token(event: Event) -> list[str]:
 def _passkey(event: Event) -> list[str]:
     found = [_labelled(event, "of", "person")]
     amounts = event.data.get("amounts")
-    for one in amounts if isinstance(amounts, list) else []:
+    for one in cast("list[object]", amounts) if isinstance(amounts, list) else []:
         match one:
             case [str(currency), int(minor)] if len(currency) == 3:
                 found.append(f"from {Money(minor, currency)}")
@@ -137,7 +138,7 @@ def _prompt(event: Event) -> list[str]:
 
 def _action(event: Event) -> list[str]:
     data = event.data
-    found = []
+    found: list[str] = []
     match event.text("decision"):
         case "approve":
             found.append("yes" if event.kind != EntryKind.ACTION_EDITED else "yes to less")
@@ -150,9 +151,7 @@ def _action(event: Event) -> list[str]:
     if data.get("taken_back") is True:
         found.append("took the yes back")
     found += [event.text("reason_code") or "", event.text("code") or ""]
-    error = data.get("error")
-    if isinstance(error, dict):
-        found.append(str(error.get("code") or ""))
+    found.append(str(object_in(data, "error").get("code") or ""))
     found += [event.text("explain") or "", event.text("receipt") or "", event.text("outcome") or ""]
     if "decision" in data and event.text("via"):
         found.append(f"by {event.text('via')}")

@@ -209,7 +209,8 @@ class Replica:
         async with self._turn:
             if self._store is None:
                 loop = asyncio.get_running_loop()
-                self._store = await loop.run_in_executor(None, self._opening)
+                opened: ReadingStore = await loop.run_in_executor(None, self._opening)
+                self._store = opened
             if not self._is_proven:
                 await self._prove(self._store)
                 self._is_proven = True

@@ -15,6 +15,7 @@ from sayso.actions.model.definition import Action
 from sayso.actions.policy.problem import WrongError, read_rows
 from sayso.actions.policy.tables.file import ReadableField, readable_fields
 from sayso.actions.policy.tables.rows import BOUNDS, RowKind
+from sayso.audit.event import objects_of
 
 How = Literal["is", "not", "over", "at_least", "under", "up_to", "between"]
 HOWS: tuple[How, ...] = ("is", "not", "over", "at_least", "under", "up_to", "between")
@@ -111,8 +112,7 @@ def _place(text: str, row_id: str) -> tuple[int, int] | None:
         except WrongError:
             continue
         for rows in values.values():
-            row = rows[0] if isinstance(rows, list) and rows else {}
-            if isinstance(row, dict) and row.get("id") == row_id:
+            if any(row.get("id") == row_id for row in objects_of(rows)[:1]):
                 return start, end
     return None
 
