@@ -118,6 +118,8 @@ def attacks_on(busy: Busy) -> Iterator[Attack]:
 
 def _edits(table: str, columns: dict[str, str], order: str) -> Iterator[Attack]:
     kept = "where erased_seq is null" if "erased_seq" in columns else ""
+    if table == "meta":  # with the others settings are compared when it is opened
+        kept = "where key = 'deployment'"
     for column, kind in columns.items():
         if table in FREE_TABLES or column in FREE.get(table, {}):
             continue
