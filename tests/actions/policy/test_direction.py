@@ -131,7 +131,7 @@ EDITS = _edits()
 @pytest.mark.campaign
 @pytest.mark.promise("policy:direction")
 @pytest.mark.parametrize("by", ["search", "solver"])
-def test_two_hundred_single_edits_of_the_default_policy_are_classed_rightly(by: str) -> None:
+def test_single_edits_of_the_default_policy_are_classed_rightly(by: str) -> None:
     """An edit that can only widen is looser or nothing, and so on; the engine says the same.
 
     The suite takes a third of them; the solver, asked where the search gives up, classes fewer.
